@@ -1,0 +1,101 @@
+// The words in which a generation is asked for and answered. Types and defaults only.
+
+export interface SamplingOptions {
+  /** 0 is greedy: the likeliest token, the lowest id on ties. Default 0.7, or the model file's own. */
+  temperature?: number;
+  /** Keep the k likeliest tokens; 0 keeps all. Default 40. */
+  topK?: number;
+  /** Keep the smallest set of tokens whose probabilities sum to p; the token that crosses is kept. Default 0.95. */
+  topP?: number;
+  /** Drop tokens less likely than minP times the likeliest. Default 0. */
+  minP?: number;
+  /** Divides the logits > 0 of tokens seen in the window, multiplies those < 0. 1 is off, the default. */
+  repetitionPenalty?: number;
+  /** Subtracted once from the logit of each token seen in the window. Default 0. */
+  presencePenalty?: number;
+  /** Subtracted for each occurrence in the window. Default 0. */
+  frequencyPenalty?: number;
+  /** How many of the last tokens, prompt included, the penalties look at. Default 64. */
+  penaltyWindow?: number;
+  /** 0 .. 2^53-1. The same seed gives the same text on every runtime. Default: a random one, told in the summary. */
+  seed?: number;
+}
+
+export interface GenerateOptions extends SamplingOptions {
+  /** Tokens to generate at most. Default: what the context has room for. */
+  maxTokens?: number;
+  /** Generation ends before the first of these texts; it is not part of the output. */
+  stop?: string | readonly string[];
+  /** Ids that end a generation beside the model's own. */
+  stopTokens?: readonly number[];
+  /** Special tokens in the prompt text are parsed. Default false: text of strangers stays text. */
+  special?: boolean;
+  /** Pieces carry the natural logarithm of their token's probability (temperature 1, no penalties). Default false. */
+  logprobs?: boolean;
+  /** Ends the generation with stop reason "aborted". */
+  signal?: AbortSignal;
+}
+
+/** A piece of text: never half a character. Tokens that complete no character yet have an empty text. */
+export interface Piece {
+  text: string;
+  id: number;
+  logprob?: number;
+}
+
+/** Why a generation ended: an end-of-text token, a stop text or token, the token limit or context, the signal. */
+export type StopReason = 'eos' | 'stop' | 'length' | 'aborted';
+
+export interface Timings {
+  prefillMs: number;
+  decodeMs: number;
+  /** Prompt tokens computed (not taken from the cache) per second. */
+  prefillTokensPerSecond: number;
+  decodeTokensPerSecond: number;
+}
+
+export interface Summary {
+  /** The generated part only. */
+  text: string;
+  ids: number[];
+  promptTokens: number;
+  /** Of the prompt's tokens, those that were still in the KV cache. */
+  cachedTokens: number;
+  stop: StopReason;
+  seed: number;
+  timings: Timings;
+}
+
+/**
+ * A running generation. `for await (const piece of generation)`, or `await generation.summary()` to run it to its end;
+ * leaving the loop cancels. It can be iterated once.
+ */
+export interface Generation extends AsyncIterable<Piece> {
+  /** Runs what is left of the generation and gives its summary. */
+  summary(): Promise<Summary>;
+}
+
+export interface ChatMessage {
+  role: 'system' | 'user' | 'assistant' | (string & {});
+  content: string;
+}
+
+export interface ChatOptions extends GenerateOptions {
+  /** Further variables for the chat template, such as enable_thinking. */
+  templateVariables?: Readonly<Record<string, unknown>>;
+}
+
+/** What a generation needs of a session: ids in, logits out. Implemented by session.ts and by tests. */
+export interface LogitSource {
+  readonly vocabSize: number;
+  readonly contextLength: number;
+  /** The tokens whose keys and values are in the cache. */
+  readonly ids: readonly number[];
+  /** Keeps the first `lengthTokens` positions and forgets the others. */
+  truncate(lengthTokens: number): void;
+  /**
+   * Computes `ids` after those already there; gives the logits [vocabSize] after the last one, valid until the next
+   * call. Throws the signal's reason when aborted, with `ids` of this object telling how far it came.
+   */
+  feed(ids: readonly number[], signal?: AbortSignal): Promise<Float32Array>;
+}
