@@ -4,7 +4,7 @@
 export interface ByteSource {
   /** For messages: a file name, a URL, "blob". */
   readonly name: string;
-  /** Undefined for a stream that does not say how long it is. */
+  /** Undefined for a stream that does not say how long it is; known from when its end has been met. */
   readonly byteLength: number | undefined;
   /**
    * Sources without random access (a stream, a server that ignores ranges) take offsets in rising order only; they

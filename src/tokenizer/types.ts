@@ -24,6 +24,8 @@ export interface Tokenizer {
   readonly addsBos: boolean;
   /** Ids that end a generation (docs/FORMATS.md). */
   readonly stopIds: ReadonlySet<number>;
+  /** What had to be guessed or is doubtful in the file, a sentence each; for the caller to show. */
+  readonly notes: readonly string[];
   encode(text: string, options?: EncodeOptions): number[];
   /** The whole text of some ids. Control tokens are left out unless `special`. */
   decode(ids: readonly number[], options?: { special?: boolean }): string;

@@ -1,0 +1,72 @@
+// Ternary matrix x few tokens where the i32 relaxed dot is emulated: the i16 one, widened every 64 columns.
+import { ROW_SUMS_BYTES } from '../layout';
+import { blockSums, finish, flush, MASK_0, MASK_1 } from './ternary';
+
+/** 64 columns: 16 dots of at most 8 * 127 * 2 fit an i16 lane (32512). */
+const SPAN: i32 = 64;
+
+@inline function dot(codes: v128, q: v128, sum: v128): v128 {
+  return ASC_FEATURE_RELAXED_SIMD ? i16x8.add(sum, i16x8.relaxed_dot_i8x16_i7x16_s(q, codes)) : sum;
+}
+
+@inline function widen(into: usize, offset: usize, v: v128): void {
+  v128.store(into + offset, i32x4.add(v128.load(into + offset), i32x4.extadd_pairwise_i16x8_s(v)));
+}
+
+/** As matmulTernaryDot: same arguments, same bits. */
+export function matmulTernaryI16(
+  w: usize, scales: usize, q: usize, qScale: usize, y: usize, cols: i32, blockCols: i32, yStride: i32, add: i32,
+  tokens: usize, begin: i32, end: i32, scratch: usize,
+): void {
+  if (!ASC_FEATURE_RELAXED_SIMD) unreachable();
+  const first = load<i32>(tokens), last = load<i32>(tokens, 4), blocks = cols / blockCols;
+  const sums = scratch + ROW_SUMS_BYTES, ints = scratch + 128;
+  for (let t = first; t < last; t++) blockSums(q + <usize>t * cols, cols, blockCols, sums + ((<usize>(t - first) * blocks) << 2));
+  const m0 = v128.load(MASK_0), m1 = v128.load(MASK_1);
+  for (let r = begin; r < end; r += 32) {
+    for (let t = first; t < last; t++) {
+      memory.fill(scratch, 0, 128);
+      let b = w + ((<usize>r * cols) >> 2), p = q + <usize>t * cols;
+      let scale = scales + ((<usize>r * blocks) << 2), sum = sums + ((<usize>(t - first) * blocks) << 2);
+      for (let k = 0; k < blocks; k++, scale += 128, sum += 4) {
+        memory.fill(ints, 0, 128);
+        for (const e = p + blockCols; p < e; ) {
+          let s0 = i16x8.splat(0), s1 = s0, s2 = s0, s3 = s0, t0 = s0, t1 = s0, t2 = s0, t3 = s0;
+          let x: v128, f = p + SPAN;
+          if (f > e) f = e;
+          for (; p < f; b += 32, p += 4) {
+            const a = v128.load32_splat(p);
+            x = v128.load(b);
+            s0 = dot(v128.and(x, m0), a, s0);
+            s1 = dot(v128.and(x, m1), a, s1);
+            x = i16x8.shr_u(x, 4);
+            s2 = dot(v128.and(x, m0), a, s2);
+            s3 = dot(v128.and(x, m1), a, s3);
+            x = v128.load(b, 16);
+            t0 = dot(v128.and(x, m0), a, t0);
+            t1 = dot(v128.and(x, m1), a, t1);
+            x = i16x8.shr_u(x, 4);
+            t2 = dot(v128.and(x, m0), a, t2);
+            t3 = dot(v128.and(x, m1), a, t3);
+          }
+          widen(ints, 0, s0);
+          widen(ints, 16, t0);
+          widen(ints, 32, s1);
+          widen(ints, 48, t1);
+          widen(ints, 64, s2);
+          widen(ints, 80, t2);
+          widen(ints, 96, s3);
+          widen(ints, 112, t3);
+        }
+        const z = v128.load32_splat(sum);
+        for (let o: usize = 0; o < 128; o += 64) {
+          flush(scratch, o, v128.load(ints + o), 0, z, scale);
+          flush(scratch, o + 16, v128.load(ints + o, 16), 0, z, scale);
+          flush(scratch, o + 32, v128.load(ints + o, 32), 2, z, scale);
+          flush(scratch, o + 48, v128.load(ints + o, 48), 2, z, scale);
+        }
+      }
+      finish(scratch, y + ((<usize>t * yStride + r) << 2), load<f32>(qScale + (t << 2)), add);
+    }
+  }
+}

@@ -1,0 +1,42 @@
+// TQ2_0 of llama.cpp: blocks of 256 codes, two bits each, then an f16 scale.
+
+import { f16Table } from '../f16.ts';
+import type { TernaryEncoding } from '../types.ts';
+import { badScale, damaged } from './damaged.ts';
+
+export const tq2: TernaryEncoding = {
+  id: 35,
+  name: 'TQ2_0',
+  family: 'ternary',
+  blockElems: 256,
+  blockBytes: 66,
+  scaleElems: 256,
+
+  decode(bytes, elems, codes, scales) {
+    const blocks = elems / 256;
+    const source = new DataView(bytes.buffer, bytes.byteOffset, blocks * 66);
+    const target = new DataView(codes.buffer, codes.byteOffset, elems);
+    const halves = f16Table();
+    let threes = 0;
+    let zero = 0;
+    for (let b = 0; b < blocks; b++) {
+      for (let half = 0; half < 2; half++) {
+        const from = b * 66 + half * 32;
+        const out = b * 256 + half * 128;
+        for (let i = 0; i < 32; i += 4) {
+          const four = source.getUint32(from + i, true);
+          threes |= four & (four >>> 1);
+          target.setUint32(out + i, four & 0x03030303, true);
+          target.setUint32(out + i + 32, (four >>> 2) & 0x03030303, true);
+          target.setUint32(out + i + 64, (four >>> 4) & 0x03030303, true);
+          target.setUint32(out + i + 96, (four >>> 6) & 0x03030303, true);
+        }
+      }
+      const scale = halves[source.getUint16(b * 66 + 64, true)]!;
+      scales[b] = scale;
+      zero += scale * 0; // NaN for ever after an infinity or a NaN
+    }
+    if (threes & 0x55555555) throw damaged('TQ2_0');
+    if (zero !== 0) throw badScale('TQ2_0');
+  },
+};

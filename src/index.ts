@@ -1,0 +1,34 @@
+// The public API and its types, nothing else.
+import { type Inspection, inspectModel, type LoadOptions, loadModel, loadTokenizerOf, type ModelSource } from './load.ts';
+import type { Model } from './generate/model.ts';
+import { currentPlatform } from './platform/current.ts';
+import type { Tokenizer } from './tokenizer/types.ts';
+
+/** The model in the package, a small one that writes stories. Bundlers copy the file that this address names. */
+export const packagedModel = new URL('../model/tinystories-bitnet-11m.gguf', import.meta.url);
+
+/**
+ * Loads a model. Without a source: the one in the package.
+ * Throws a TernlightError before anything large is allocated if the file or an option is not usable.
+ */
+export function load(source?: ModelSource, options: LoadOptions = {}): Promise<Model> {
+  return loadModel(source ?? packagedModel, options, currentPlatform());
+}
+
+/** Reads a header only: what a file holds and what memory it would need. */
+export function inspect(source?: ModelSource, options: LoadOptions = {}): Promise<Inspection> {
+  return inspectModel(source ?? packagedModel, options, currentPlatform());
+}
+
+/** The tokenizer of a model file or of a vocabulary-only one. */
+export function loadTokenizer(source?: ModelSource, options: { signal?: AbortSignal } = {}): Promise<Tokenizer> {
+  return loadTokenizerOf(source ?? packagedModel, currentPlatform(), options.signal);
+}
+
+export { type ErrorCode, TernlightError } from './errors.ts';
+export { syntheticNames } from './formats/synthetic.ts';
+export type { ByteSource } from './formats/types.ts';
+export type { Model, ModelInfo, Session } from './generate/model.ts';
+export type * from './generate/options.ts';
+export type { Inspection, LoadOptions, LoadProgress, ModelSource } from './load.ts';
+export type { EncodeOptions, StreamDecoder, Tokenizer } from './tokenizer/types.ts';

@@ -1,0 +1,84 @@
+// A file of the local disk as a source of bytes, for Node, Deno and Bun. Positioned reads, nothing kept.
+
+import type { FileHandle } from 'node:fs/promises';
+import { TernlightError } from '../errors.ts';
+import { checkRange } from '../formats/range.ts';
+import type { ByteSource } from '../formats/types.ts';
+
+/** Node reads at most 2^31 - 1 bytes at a time. */
+const maxReadBytes = 1 << 30;
+
+/** Opens the file. Throws 'io' where it is missing, a directory, or not to be read. */
+export async function fileSource(path: string): Promise<ByteSource> {
+  const fs = await nodeFs();
+  let file: FileHandle | undefined;
+  try {
+    file = await fs.open(path, 'r');
+    const stat = await file.stat();
+    if (stat.isDirectory()) throw Object.assign(new Error(), { code: 'EISDIR' });
+    return new FileSource(path, file, stat.size);
+  } catch (cause) {
+    await file?.close();
+    throw failure(path, cause);
+  }
+}
+
+class FileSource implements ByteSource {
+  constructor(
+    readonly name: string,
+    private readonly file: FileHandle,
+    readonly byteLength: number,
+  ) {}
+
+  async read(offsetBytes: number, lengthBytes: number, signal?: AbortSignal): Promise<Uint8Array> {
+    checkRange(this.name, this.byteLength, offsetBytes, lengthBytes);
+    const out = new Uint8Array(lengthBytes);
+    let filled = 0;
+    while (filled < lengthBytes) {
+      signal?.throwIfAborted();
+      const count = Math.min(lengthBytes - filled, maxReadBytes);
+      const { bytesRead } = await this.file.read(out, filled, count, offsetBytes + filled).catch((cause) => {
+        throw failure(this.name, cause);
+      });
+      if (bytesRead === 0) {
+        throw new TernlightError(
+          'io',
+          `source: ${this.name} has shrunk: it ends at ${offsetBytes + filled}, expected ${this.byteLength} bytes; is it still being written?`,
+        );
+      }
+      filled += bytesRead;
+    }
+    return out;
+  }
+
+  async close(): Promise<void> {
+    await this.file.close();
+  }
+}
+
+function failure(path: string, cause: unknown): TernlightError {
+  const { code } = cause as { code?: string };
+  const texts: Record<string, string> = {
+    ENOENT: 'does not exist; check the path',
+    ENOTDIR: 'does not exist: a part of its path is not a directory; check the path',
+    EISDIR: 'is a directory, expected a file',
+    EACCES: 'may not be read; check its permissions',
+    EPERM: 'may not be read; check its permissions',
+    EMFILE: 'could not be opened: too many files are open',
+  };
+  return new TernlightError('io', `source: ${path} ${texts[code ?? ''] ?? `could not be read: ${cause}`}`, { cause });
+}
+
+async function nodeFs(): Promise<typeof import('node:fs/promises')> {
+  const builtin = globalThis.process?.getBuiltinModule?.('node:fs/promises');
+  if (builtin) return builtin;
+  try {
+    // Not a literal: bundlers for browsers must leave it alone.
+    const specifier = 'node:fs/promises';
+    return await import(/* @vite-ignore */ specifier);
+  } catch (cause) {
+    throw new TernlightError('environment', 'source: files cannot be opened by path here; use a Blob or an address', {
+      cause,
+    });
+  }
+}

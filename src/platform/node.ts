@@ -1,0 +1,46 @@
+// Node, Deno and Bun. Builtin modules are taken from the process at run time: no bundler sees an import of them.
+import { fileSource } from './file-source.ts';
+import type { Platform, WorkerHandle } from './platform.ts';
+
+interface RuntimeGlobals {
+  process?: NodeJS.Process;
+  Deno?: { version: { deno: string } };
+  Bun?: { version: string };
+}
+
+export function isNodeLike(): boolean {
+  const { process } = globalThis as RuntimeGlobals;
+  return typeof process?.versions?.node === 'string' && typeof process.getBuiltinModule === 'function';
+}
+
+function runtimeName(): string {
+  const { Deno, Bun, process } = globalThis as RuntimeGlobals;
+  if (Deno) return `Deno ${Deno.version.deno}`;
+  if (Bun) return `Bun ${Bun.version}`;
+  return `Node ${process!.versions.node}`;
+}
+
+function spawn(text: string): WorkerHandle {
+  const { Worker } = process.getBuiltinModule('node:worker_threads');
+  const worker = new Worker(text, { eval: true });
+  return {
+    post: (message, transfer) => worker.postMessage(message, transfer as never),
+    onMessage: (listener) => worker.on('message', listener),
+    onError: (listener) => {
+      worker.once('error', listener);
+    },
+    background: () => worker.unref(),
+    terminate: () => void worker.terminate(),
+  };
+}
+
+export function nodePlatform(): Platform {
+  const os = process.getBuiltinModule('node:os');
+  return {
+    runtime: runtimeName(),
+    cores: os.availableParallelism?.() ?? os.cpus().length,
+    mayBlock: true,
+    spawn,
+    openFile: fileSource,
+  };
+}

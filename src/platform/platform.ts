@@ -1,0 +1,27 @@
+// What the engine needs of its surroundings. node.ts and web.ts implement it; nothing else may touch node:* or
+// browser globals.
+import type { ByteSource } from '../formats/types.ts';
+
+/** A running worker: a thread with messages. */
+export interface WorkerHandle {
+  post(message: unknown, transfer?: readonly Transferable[]): void;
+  onMessage(listener: (message: unknown) => void): void;
+  /** The worker failed to start or threw. Called at most once. */
+  onError(listener: (error: Error) => void): void;
+  /** From now on the worker does not keep the process alive. */
+  background(): void;
+  terminate(): void;
+}
+
+export interface Platform {
+  /** "Node 24.1.0", "Chromium 156": for reports. */
+  readonly runtime: string;
+  /** Processors that this process may use. */
+  readonly cores: number;
+  /** Whether this thread may block (a page's own may not). */
+  readonly mayBlock: boolean;
+  /** Starts a worker whose program is `text` (classic script, no imports). Throws where none can be started. */
+  spawn(text: string): WorkerHandle;
+  /** A path, or an address of the file system. Undefined where there is none. */
+  openFile?(path: string): Promise<ByteSource>;
+}

@@ -1,0 +1,247 @@
+// A loaded model's memory, kernels, plans and threads: tokens at positions in, logits out. Owns caches by address;
+// knows no text and no sampling.
+import * as L from '../../assembly/layout.ts';
+import type { Architecture, ModelConfig } from '../arch/architecture.ts';
+import { TernlightError } from '../errors.ts';
+import type { ModelFile } from '../formats/types.ts';
+import { kvBytes, type Plans, type RowKernel } from '../plan/builder.ts';
+import { PLAN_DECODE, PLAN_HEAD, PLAN_PREFILL } from '../plan/plan.ts';
+import type { Weight } from '../plan/weights.ts';
+import type { Platform } from '../platform/platform.ts';
+import { createMemory, ensureMemory, Layout } from './arena.ts';
+import { type EngineOptions, type MemoryPlan, planActivations, planMemory } from './memory-plan.ts';
+import { Packer, stagingBytes } from './pack.ts';
+import type { PackingJob } from './packing.ts';
+import { BARRIER_SPINS, Pool } from './pool.ts';
+import { chooseRowKernel, hasThreads, instantiate, type Variant, variantBytes } from './variant.ts';
+import { Walker } from './walk.ts';
+
+/** Rest tokens of a chunk from this many on are padded to a tile: cheaper than a row kernel for each. */
+const PAD_TO_TILE_FROM = 10;
+
+export interface EngineSetup extends EngineOptions {
+  readonly platform: Platform;
+  readonly file: ModelFile;
+  readonly architecture: Architecture;
+  readonly config: ModelConfig;
+  readonly jobs: readonly PackingJob[];
+  readonly variant: Variant;
+  readonly rowKernel?: RowKernel;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (loadedBytes: number, totalBytes: number) => void;
+}
+
+/** The region of one session's keys and values. */
+export interface KvRegion {
+  readonly address: number;
+}
+
+export class Engine {
+  readonly config: ModelConfig;
+  readonly chunkTokens: number;
+  readonly capacity: number;
+  readonly vocabSize: number;
+  readonly variant: Variant;
+  readonly rowKernel: RowKernel;
+  readonly threads: number;
+  readonly memoryPlan: MemoryPlan;
+  /** Bytes of packed weights as they came out. */
+  readonly weightsBytes: number;
+  readonly memory: WebAssembly.Memory;
+  readonly #layout: Layout;
+  readonly #plans: Plans;
+  readonly #control: number;
+  readonly #walker: Walker;
+  readonly #pool: Pool | undefined;
+  readonly #sessions: number;
+  readonly #kvBytes: number;
+  readonly #free: KvRegion[] = [];
+  #caches = 0;
+  #disposed = false;
+
+  private constructor(setup: EngineSetup, parts: EngineParts) {
+    this.config = setup.config;
+    this.chunkTokens = setup.chunkTokens;
+    this.capacity = setup.capacity;
+    this.variant = setup.variant;
+    this.threads = setup.threads;
+    this.rowKernel = parts.rowKernel;
+    this.memoryPlan = parts.memoryPlan;
+    this.weightsBytes = parts.weightsBytes;
+    this.memory = parts.memory;
+    this.#layout = parts.layout;
+    this.#plans = parts.plans;
+    this.vocabSize = parts.plans.vocabSize;
+    this.#control = parts.control;
+    this.#walker = parts.walker;
+    this.#pool = parts.pool;
+    this.#sessions = setup.sessions;
+    this.#kvBytes = kvBytes(setup.config, setup.capacity, setup.kv);
+  }
+
+  static async create(setup: EngineSetup): Promise<Engine> {
+    const { file, jobs, variant, architecture, config, threads, platform, signal } = setup;
+    const shared = hasThreads(variant);
+    if (threads > 1 && !shared) throw new TernlightError('internal', `engine: build "${variant}" has no threads, asked for ${threads}`);
+    const module = await WebAssembly.compile(variantBytes(variant));
+    // Where the host's memory begins: asked of a throw-away instance, before the real memory is made.
+    const base = await heapBase(module, shared);
+    const memoryPlan = planMemory(jobs, architecture, config, setup, base);
+    const what = `the model with a context of ${setup.capacity}`;
+    const memory = createMemory(memoryPlan.oneSessionBytes, memoryPlan.totalBytes, shared, what);
+    const kernels = await instantiate(module, memory);
+    const rowKernel = chooseRowKernel(kernels, variant, setup.rowKernel);
+    const layout = new Layout(base);
+    const control = layout.allocate('control', L.CONTROL_BYTES);
+    const staging = layout.allocate('staging', stagingBytes(jobs));
+
+    const totalBytes = jobs.reduce((n, j) => n + j.info.lengthBytes, 0);
+    let loadedBytes = 0;
+    const onBytes = (bytes: number) => setup.onProgress?.((loadedBytes += bytes), totalBytes);
+    const start = layout.end;
+    const packer = new Packer({ source: file.source, memory, kernels, layout, signal, onBytes }, staging);
+    const weights = await packAll(packer, jobs);
+    const weightsBytes = layout.end - start;
+
+    const plans = planActivations(layout, weights, architecture, config, setup, control, rowKernel);
+    for (const { address, data } of plans.constants) new Float64Array(memory.buffer, address, data.length).set(data);
+    const task = { module, memory, plans: plans.plans, control, threads, spins: BARRIER_SPINS };
+    const pool = threads > 1 ? await Pool.start(platform, task, plans.scratches) : undefined;
+    const walker = new Walker({ kernels, memory, control, scratch: plans.scratches[0]!, thread: 0, threads, spins: BARRIER_SPINS }, plans.plans);
+    return new Engine(setup, { memory, layout, plans, control, walker, pool, rowKernel, memoryPlan, weightsBytes });
+  }
+
+  /** A cache for a new session; the memory grows for all but the first. */
+  openCache(): KvRegion {
+    this.#check();
+    const free = this.#free.pop();
+    if (free) return free;
+    if (this.#caches === this.#sessions)
+      throw new TernlightError(
+        'environment',
+        `session: ${this.#sessions} sessions are open, expected at most ${this.#sessions}; dispose one or load the model with a larger "sessions"`,
+      );
+    const name = `kv ${this.#caches}`;
+    const address = this.#layout.allocate(name, this.#kvBytes);
+    ensureMemory(this.memory, this.#layout.end, name);
+    this.#caches++;
+    return { address };
+  }
+
+  closeCache(cache: KvRegion): void {
+    this.#free.push(cache);
+  }
+
+  /** Computes one token; its logits [vocabSize], a view that the next call overwrites. */
+  decode(cache: KvRegion, position: number, id: number): Float32Array {
+    this.#prepare(cache, position, [id]);
+    this.#setHead(0, 1);
+    this.#run(PLAN_DECODE);
+    return this.#logits(0);
+  }
+
+  /** Computes up to chunkTokens tokens; `head` gives logits of any of them until the next call. */
+  prefill(cache: KvRegion, position: number, ids: readonly number[]): void {
+    this.#prepare(cache, position, ids);
+    this.#run(PLAN_PREFILL);
+  }
+
+  /** Logits of tokens [first, first + count) of the last prefill, count <= ROW_TOKENS; views as in decode. */
+  head(first: number, count: number): Float32Array[] {
+    this.#check();
+    if (count > L.ROW_TOKENS) throw new TernlightError('internal', `engine: ${count} rows of logits, expected at most ${L.ROW_TOKENS}`);
+    this.#setHead(first, count);
+    this.#run(PLAN_HEAD);
+    return Array.from({ length: count }, (_, i) => this.#logits(i));
+  }
+
+  /** Regions by name, for tests and reports. */
+  get regions() {
+    return this.#layout.regions;
+  }
+
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.#pool?.dispose();
+  }
+
+  #prepare(cache: KvRegion, position: number, ids: readonly number[]): void {
+    this.#check();
+    const tokens = ids.length;
+    if (tokens > this.chunkTokens || tokens < 1 || position + tokens > this.capacity)
+      throw new TernlightError('internal', `engine: ${tokens} tokens at position ${position} of ${this.capacity}`);
+    const at = new Int32Array(this.memory.buffer, this.#plans.ids, tokens);
+    for (let i = 0; i < tokens; i++) {
+      const id = ids[i]!;
+      if (!(Number.isInteger(id) && id >= 0 && id < this.config.vocabSize))
+        throw new TernlightError('invalid-option', `tokens: id ${id} at position ${position + i}, expected 0 to ${this.config.vocabSize - 1}`);
+      at[i] = id;
+    }
+    const rest = tokens % L.TILE_TOKENS;
+    const tiles = Math.floor(tokens / L.TILE_TOKENS) + (rest >= PAD_TO_TILE_FROM ? 1 : 0);
+    const control = this.#words();
+    setRange(control, L.RANGE_ALL, 0, tokens);
+    setRange(control, L.RANGE_TILES, 0, tiles);
+    setRange(control, L.RANGE_REST, Math.min(tokens, tiles * L.TILE_TOKENS), tokens);
+    control[L.POSITION >> 2] = position;
+    control[L.KV_ADDRESS >> 2] = cache.address;
+  }
+
+  #setHead(first: number, count: number): void {
+    const control = this.#words();
+    setRange(control, L.RANGE_HEAD, 0, count);
+    control[L.HEAD_SOURCE >> 2] = first;
+  }
+
+  #run(plan: number): void {
+    this.#pool?.begin(plan);
+    this.#walker.walk(plan);
+  }
+
+  #logits(row: number): Float32Array {
+    return new Float32Array(this.memory.buffer, this.#plans.logits + 4 * row * this.#plans.logitsStride, this.vocabSize);
+  }
+
+  #words(): Int32Array {
+    return new Int32Array(this.memory.buffer, this.#control, L.CONTROL_BYTES >> 2);
+  }
+
+  #check(): void {
+    if (this.#disposed) throw new TernlightError('disposed', 'model: it was disposed');
+  }
+}
+
+interface EngineParts {
+  memory: WebAssembly.Memory;
+  layout: Layout;
+  plans: Plans;
+  control: number;
+  walker: Walker;
+  pool: Pool | undefined;
+  rowKernel: RowKernel;
+  memoryPlan: MemoryPlan;
+  weightsBytes: number;
+}
+
+function setRange(control: Int32Array, range: number, first: number, end: number): void {
+  control[range >> 2] = first;
+  control[(range >> 2) + 1] = end;
+}
+
+async function heapBase(module: WebAssembly.Module, shared: boolean): Promise<number> {
+  const memory = new WebAssembly.Memory(shared ? { initial: 2, maximum: 2, shared } : { initial: 2 });
+  return (await instantiate(module, memory)).heapBase();
+}
+
+/** Packs in file order; separate scales are multiplied in when both they and their matrix are there. */
+async function packAll(packer: Packer, jobs: readonly PackingJob[]): Promise<Map<string, Weight>> {
+  const weights = new Map<string, Weight>();
+  const factors: [name: string, factor: number][] = [];
+  for (const job of jobs) {
+    if (job.spec.role === 'scale') factors.push([job.info.name.replace(/\.scale$/, '.weight'), await packer.scalar(job.info)]);
+    else weights.set(job.info.name, await packer.pack(job));
+  }
+  for (const [name, factor] of factors) packer.multiplyScales(weights.get(name)!, factor);
+  return weights;
+}

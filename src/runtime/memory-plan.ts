@@ -1,0 +1,104 @@
+// How much memory a model needs, computed from its header: before anything is allocated.
+import { CONTROL_BYTES } from '../../assembly/layout.ts';
+import type { Architecture, ModelConfig } from '../arch/architecture.ts';
+import { type BuilderOptions, buildPlans, type KvType, kvBytes, type RowKernel } from '../plan/builder.ts';
+import { roundUp, type Weight } from '../plan/weights.ts';
+import { Layout, PAGE_BYTES } from './arena.ts';
+import { stagingBytes } from './pack.ts';
+import type { PackingJob } from './packing.ts';
+
+export interface EngineOptions {
+  /** Positions of a session's cache. */
+  readonly capacity: number;
+  readonly kv: KvType;
+  readonly chunkTokens: number;
+  readonly threads: number;
+  /** Sessions at most. */
+  readonly sessions: number;
+}
+
+export interface MemoryPlan {
+  /** Packed weights and their scales; an upper bound where a file's scales may turn out equal. */
+  readonly weightsBytes: number;
+  readonly kvBytesPerSession: number;
+  /** Activations, logits, tables. */
+  readonly activationsBytes: number;
+  /** Scratch of all threads, control block, staging of the loader. */
+  readonly otherBytes: number;
+  /** All of it with one session, and with as many as were declared. */
+  readonly oneSessionBytes: number;
+  readonly totalBytes: number;
+}
+
+const ALIGN_BYTES = 64;
+
+/** Weights as they will be packed, at addresses that mean nothing. */
+function promised(jobs: readonly PackingJob[]): Map<string, Weight> {
+  return new Map(
+    jobs.map(({ info, spec, kind, weightBytes, scaleBytes }) => {
+      const [cols = 1, rows = 1] = spec.dims;
+      const base = { name: info.name, rows, cols, address: 0, bytes: weightBytes + scaleBytes };
+      const { encoding } = info;
+      const paddedCols = roundUp(cols, 32);
+      const scaleElems = encoding.family === 'ternary' ? encoding.scaleElems : (encoding.i8ScaleElems ?? cols);
+      const blockCols = scaleElems === 'tensor' ? paddedCols : scaleElems;
+      const weight: Weight =
+        kind === 'vector' ? { kind, name: info.name, length: cols, address: 0, bytes: weightBytes }
+        : kind === 'ternary' ? { kind, ...base, scales: 0, paddedCols, blockCols }
+        : kind === 'i8row' ? { kind, ...base, scales: 0, paddedCols }
+        : kind === 'i8block' ? { kind, ...base, scales: 0, blockCols: scaleElems === 'tensor' ? cols : scaleElems }
+        : { kind, ...base };
+      return [info.name, weight] as const;
+    }),
+  );
+}
+
+/** Adds what the plans and threads need to `layout`; the same calls in the same order as Engine makes. */
+export function planActivations(
+  layout: Layout,
+  weights: ReadonlyMap<string, Weight>,
+  architecture: Architecture,
+  config: ModelConfig,
+  options: EngineOptions,
+  control: number,
+  rowKernel: RowKernel,
+) {
+  const builderOptions: BuilderOptions = {
+    config,
+    weights,
+    allocate: (name, bytes) => layout.allocate(`activations: ${name}`, bytes),
+    control,
+    chunkTokens: options.chunkTokens,
+    capacity: options.capacity,
+    kv: options.kv,
+    rowKernel,
+  };
+  const plans = buildPlans(builderOptions, (b) => architecture.forward(b, config));
+  const scratches = Array.from({ length: options.threads }, (_, i) => layout.allocate(`scratch ${i}`, plans.scratchBytes));
+  return { ...plans, scratches };
+}
+
+export function planMemory(
+  jobs: readonly PackingJob[],
+  architecture: Architecture,
+  config: ModelConfig,
+  options: EngineOptions,
+  base: number,
+): MemoryPlan {
+  const weightsBytes = jobs.reduce((n, j) => n + roundUp(j.weightBytes, ALIGN_BYTES) + roundUp(j.scaleBytes, ALIGN_BYTES), 0);
+  const layout = new Layout(0);
+  planActivations(layout, promised(jobs), architecture, config, options, 0, 'wide');
+  const scratchBytes = layout.regions.filter((r) => r.name.startsWith('scratch')).reduce((n, r) => n + r.bytes, 0);
+  const kvBytesPerSession = roundUp(kvBytes(config, options.capacity, options.kv), ALIGN_BYTES);
+  const otherBytes = base + roundUp(CONTROL_BYTES, ALIGN_BYTES) + roundUp(stagingBytes(jobs), ALIGN_BYTES) + scratchBytes + PAGE_BYTES;
+  const activationsBytes = layout.end - scratchBytes;
+  const fixed = weightsBytes + activationsBytes + otherBytes;
+  return {
+    weightsBytes,
+    kvBytesPerSession,
+    activationsBytes,
+    otherBytes,
+    oneSessionBytes: fixed + kvBytesPerSession,
+    totalBytes: fixed + kvBytesPerSession * options.sessions,
+  };
+}

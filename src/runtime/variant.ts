@@ -1,0 +1,121 @@
+// Chooses one of the four builds and, by asking the engine, its fastest row kernel. Every choice gives the same bits.
+import { wasmBase64 } from '#wasm';
+import { TernlightError } from '../errors.ts';
+import type { Kernels } from '../kernels.d.ts';
+import type { RowKernel } from '../plan/builder.ts';
+
+export const VARIANTS = ['simd', 'relaxed', 'simd-threads', 'relaxed-threads'] as const;
+export type Variant = (typeof VARIANTS)[number];
+
+const bytesOf = new Map<Variant, Uint8Array<ArrayBuffer>>();
+
+export function variantBytes(variant: Variant): Uint8Array<ArrayBuffer> {
+  let bytes = bytesOf.get(variant);
+  if (!bytes) {
+    const text = atob(wasmBase64[variant]);
+    bytes = new Uint8Array(text.length);
+    for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
+    bytesOf.set(variant, bytes);
+  }
+  return bytes;
+}
+
+export function hasThreads(variant: Variant): boolean {
+  return variant.endsWith('threads');
+}
+
+/** Whether shared memory can really be posted: that it can be constructed proves nothing. */
+export function canShareMemory(): boolean {
+  if (typeof SharedArrayBuffer === 'undefined' || typeof MessageChannel === 'undefined') return false;
+  const { port1, port2 } = new MessageChannel();
+  try {
+    port1.postMessage(new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true }));
+    return true;
+  } catch {
+    return false;
+  } finally {
+    port1.close();
+    port2.close();
+  }
+}
+
+/**
+ * Whether this engine accepts the relaxed build and multiplies rightly: Node 20 with its flag computes wrong sums in
+ * the baseline tier, which a cold start meets.
+ */
+async function relaxedWorks(): Promise<boolean> {
+  const bytes = variantBytes('relaxed');
+  if (!WebAssembly.validate(bytes)) return false;
+  const memory = new WebAssembly.Memory({ initial: 2 });
+  const kernels = await instantiate(await WebAssembly.compile(bytes), memory);
+  // 32 rows x 32 columns: row r, column k has code (r + k) % 3; activations alternate in sign and size.
+  const at = Math.ceil(kernels.heapBase() / 64) * 64;
+  const [codes, w, scales, q, qScale, y, range, scratch] = [0, 1024, 2048, 2304, 2560, 2816, 3072, 3328].map(
+    (o) => at + o,
+  );
+  const u8 = new Uint8Array(memory.buffer);
+  const f32 = new Float32Array(memory.buffer);
+  for (let i = 0; i < 1024; i++) u8[codes! + i] = ((i >> 5) + i) % 3;
+  const x = Array.from({ length: 32 }, (_, k) => (k % 2 ? -1 : 1) * (127 - k));
+  new Int8Array(memory.buffer).set(x, q);
+  f32.fill(1, scales! >> 2, (scales! >> 2) + 32);
+  f32[qScale! >> 2] = 1;
+  new Int32Array(memory.buffer).set([0, 1], range! >> 2);
+  kernels.packV32(codes!, w!, 32);
+  kernels.matmulTernaryDot(w!, scales!, q!, qScale!, y!, 32, 32, 32, 0, range!, 0, 32, scratch!);
+  for (let r = 0; r < 32; r++) {
+    const expected = x.reduce((sum, v, k) => sum + v * (((r + r * 32 + k) % 3) - 1), 0);
+    if (f32[(y! >> 2) + r] !== expected) return false;
+  }
+  return true;
+}
+
+/** The best build that this engine runs; `threads` says whether shared memory will be used. */
+export async function chooseVariant(threads: boolean, wanted?: Variant): Promise<Variant> {
+  if (typeof WebAssembly === 'undefined' || !WebAssembly.validate(variantBytes('simd')))
+    throw new TernlightError(
+      'environment',
+      'environment: this engine has no WebAssembly SIMD, expected Chrome 91, Firefox 89, Safari 16.4, Node 16 or later',
+    );
+  if (wanted !== undefined) {
+    if (!VARIANTS.includes(wanted))
+      throw new TernlightError(
+        'invalid-option',
+        `options: variant is "${wanted}", expected one of ${VARIANTS.join(', ')}`,
+      );
+    if (wanted.startsWith('relaxed') && !(await relaxedWorks()))
+      throw new TernlightError(
+        'environment',
+        `environment: this engine does not run build "${wanted}"; leave variant out`,
+      );
+    return wanted;
+  }
+  const relaxed = await relaxedWorks();
+  return `${relaxed ? 'relaxed' : 'simd'}${threads ? '-threads' : ''}`;
+}
+
+/** The row kernel that suits this engine: the i32 relaxed dot where it is an instruction, else the i16 one. */
+export function chooseRowKernel(kernels: Kernels, variant: Variant, wanted?: RowKernel): RowKernel {
+  const relaxed = variant.startsWith('relaxed');
+  if (wanted !== undefined) {
+    if (!['dot', 'i16', 'wide'].includes(wanted))
+      throw new TernlightError('invalid-option', `options: kernel is "${wanted}", expected dot, i16 or wide`);
+    if (wanted !== 'wide' && !relaxed)
+      throw new TernlightError(
+        'environment',
+        `environment: kernel "${wanted}" needs a relaxed build, got "${variant}"; use wide`,
+      );
+    return wanted;
+  }
+  if (!relaxed) return 'wide';
+  return kernels.vnniProbe() !== 0 ? 'dot' : 'i16';
+}
+
+export async function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memory): Promise<Kernels> {
+  const { exports } = await WebAssembly.instantiate(module, { env: { memory, abort } });
+  return exports as unknown as Kernels;
+}
+
+function abort(): never {
+  throw new TernlightError('internal', 'kernel: abort');
+}

@@ -1,0 +1,78 @@
+// Packing at load: bytes equal to the drawings', and read back one weight at a time.
+import { expect, test } from 'vitest';
+import { packH16, packV32, quantizeRows, readH16, readV32 } from '../ref/packing.ts';
+import { Random } from '../ref/random.ts';
+import type { Arena } from './arena.ts';
+import { sameBits } from './compare.ts';
+import { forEachVariant, type Variant } from './variants.ts';
+
+function packH16Kernel(v: Variant, arena: Arena, x: Float32Array<ArrayBuffer>, rows: number, cols: number) {
+  const from = arena.input('x', x);
+  const w = arena.region('w', rows * cols);
+  const scales = arena.region('scales', rows * 4);
+  for (let r = 0; r < rows; r += 16) v.kernels.packH16(from + r * cols * 4, w + r * cols, scales + r * 4, cols);
+  arena.check();
+  return { w: arena.u8(w, rows * cols).slice(), scales: arena.f32(scales, rows) };
+}
+
+forEachVariant((get) => {
+  for (const [rows, cols] of [
+    [32, 32],
+    [64, 96],
+    [96, 100],
+    [32, 6912],
+    [64, 8640],
+  ] as const) {
+    test(`packV32 ${rows} x ${cols}`, () => {
+      const weights = new Random(rows + cols).weights(rows * cols);
+      const arena = get().arena();
+      const codes = arena.input(
+        'codes',
+        Uint8Array.from(weights, (w) => w + 1),
+      );
+      const w = arena.region('w', (rows * cols) / 4);
+      for (let r = 0; r < rows; r += 32) get().kernels.packV32(codes + r * cols, w + (r * cols) / 4, cols);
+      arena.check();
+      const packed = arena.u8(w, (rows * cols) / 4).slice();
+      sameBits(packed, packV32(weights, rows, cols), 'packed');
+      for (let row = 0; row < rows; row += 3)
+        for (let col = row % 7; col < cols; col += 7)
+          expect(readV32(packed, cols, row, col)).toBe(weights[row * cols + col]);
+    });
+
+    test(`packH16 ${rows} x ${cols}`, () => {
+      const x = new Random(rows * cols).f32(rows * cols, 3);
+      const { w, scales } = packH16Kernel(get(), get().arena(), x, rows, cols);
+      const want = quantizeRows(x, rows, cols);
+      sameBits(scales, want.scales, 'scales');
+      sameBits(w, packH16(want.weights, rows, cols), 'packed');
+      for (let i = 0; i < x.length; i += 11) {
+        const row = Math.floor(i / cols);
+        const value = readH16(w, cols, row, i % cols) * scales[row]!;
+        expect(Math.abs(value - x[i]!)).toBeLessThanOrEqual(scales[row]! * 0.50001);
+      }
+    });
+  }
+
+  test('packH16: rows of zeros, of one value, of ties, of tiny and of huge numbers', () => {
+    const cols = 32;
+    const x = new Float32Array(16 * cols);
+    const set = (row: number, value: (col: number) => number) => {
+      for (let col = 0; col < cols; col++) x[row * cols + col] = value(col);
+    };
+    set(1, () => 0.25);
+    set(2, () => -0.25);
+    set(3, (col) => (col === 0 ? 127 : col - 16 + 0.5));
+    set(4, (col) => (col - 16) * 1e-44);
+    set(5, (col) => (col - 16) * 2e-38);
+    set(6, (col) => (col - 16) * 2e37);
+    set(7, (col) => (col === 31 ? -1 : -0));
+    set(8, (col) => (col - 16) * 1e-30);
+    const { w, scales } = packH16Kernel(get(), get().arena(), x, 16, cols);
+    const want = quantizeRows(x, 16, cols);
+    sameBits(scales, want.scales, 'scales');
+    sameBits(w, packH16(want.weights, 16, cols), 'packed');
+    expect(readH16(w, cols, 2, 0)).toBe(-127);
+    expect([16, 17, 18, 19].map((col) => readH16(w, cols, 3, col))).toEqual([0, 2, 2, 4]);
+  });
+});

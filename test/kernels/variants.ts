@@ -1,0 +1,68 @@
+// Every shipped build in one test body. What the engine refuses is skipped with the reason in the tests' names.
+import { existsSync, readFileSync } from 'node:fs';
+import { describe } from 'vitest';
+import type { Kernels } from '../../src/kernels.d.ts';
+import { Arena } from './arena.ts';
+
+const VARIANTS = ['simd', 'relaxed', 'simd-threads', 'relaxed-threads'] as const;
+export type VariantName = (typeof VARIANTS)[number];
+
+/** 192 MiB: pages that no test touches cost nothing. */
+const PAGES = 3072;
+
+export interface Variant {
+  name: VariantName;
+  relaxed: boolean;
+  threads: boolean;
+  kernels: Kernels;
+  memory: WebAssembly.Memory;
+  /** A fresh arena over the same memory, from `base` on (the heap's, if not given). */
+  arena(base?: number): Arena;
+}
+
+function bytesOf(name: VariantName): Uint8Array<ArrayBuffer> {
+  const url = new URL(`../../build/${name}.wasm`, import.meta.url);
+  if (!existsSync(url)) throw new Error(`build/${name}.wasm is missing: run node scripts/build.mjs --wasm`);
+  return Uint8Array.from(readFileSync(url));
+}
+
+/** Instantiates a variant over a memory of `pages`. */
+export function instantiate(name: VariantName, pages = PAGES): Variant {
+  const threads = name.endsWith('threads');
+  const memory = new WebAssembly.Memory({ initial: pages, ...(threads && { maximum: pages, shared: true }) });
+  const module = new WebAssembly.Module(bytesOf(name));
+  const abort = () => {
+    throw new Error('abort');
+  };
+  const kernels = new WebAssembly.Instance(module, { env: { memory, abort } }).exports as unknown as Kernels;
+  return {
+    name,
+    relaxed: name.startsWith('relaxed'),
+    threads,
+    kernels,
+    memory,
+    arena: (base = kernels.heapBase()) => new Arena(memory, base),
+  };
+}
+
+/** Why the engine cannot run a variant, or nothing. */
+function refusal(name: VariantName): string | undefined {
+  if (WebAssembly.validate(bytesOf(name))) return undefined;
+  return `WebAssembly.validate refuses it on ${process.release.name} ${process.version}`;
+}
+
+/** Runs `body` for every variant. `get` may be called inside tests only. */
+export function forEachVariant(body: (get: () => Variant, name: VariantName) => void, pages?: number): void {
+  for (const name of VARIANTS) {
+    const reason = refusal(name);
+    let variant: Variant | undefined;
+    const get = () => {
+      variant ??= instantiate(name, pages);
+      return variant;
+    };
+    if (reason) {
+      console.log(`${name}: skipped, ${reason}`);
+      describe.skip(`${name} (skipped: ${reason})`, () => body(get, name));
+    } else describe(name, () => body(get, name));
+  }
+}
