@@ -2,7 +2,7 @@
 //   node scripts/build.mjs            all
 //   node scripts/build.mjs --wasm     only build/*.wasm and what is made from them
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -91,6 +91,7 @@ async function buildBundles() {
   }
   const tsc = join(dirname(require.resolve('typescript/package.json')), 'bin', 'tsc');
   run(tsc, ['-p', 'tsconfig.types.json']);
+  copyFileSync('src/kernels.d.ts', 'dist/types/src/kernels.d.ts'); // tsc emits no declarations for declarations
 }
 
 buildWasm();

@@ -3,6 +3,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Metadata } from '../../src/formats/types.ts';
 import { createTokenizer } from '../../src/tokenizer/index.ts';
+import { decodeUtf8, encodeUtf8 } from '../../src/tokenizer/utf8.ts';
 import { Random } from '../ref/random.ts';
 import { libraryTokenizer } from './library.ts';
 import { randomText } from './strings.ts';
@@ -27,7 +28,8 @@ describe.each(vocabularies)('%s', (_, read) => {
     for (let i = 0; i < lines.length; i += 4) texts.push(lines[i]!);
     for (const [i, text] of texts.entries()) {
       const special = i % 2 === 1;
-      const expected = library.encode(text, special);
+      // Lone surrogates are U+FFFD to both sides: the library looks at UTF-16, other tokenizers at UTF-8.
+      const expected = library.encode(decodeUtf8(encodeUtf8(text)), special);
       const got = ours.encode(text, { bos: false, special });
       if (got.join() !== expected.join()) expect(got, JSON.stringify({ text, special })).toEqual(expected);
     }

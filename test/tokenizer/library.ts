@@ -17,7 +17,6 @@ const patterns: Record<string, string[]> = {
 export interface Library {
   /** Special tokens in the text parsed, or, as for user text, the user-defined ones only. */
   encode(text: string, special: boolean): number[];
-  decode(ids: number[]): string;
 }
 
 export function libraryTokenizer(metadata: Metadata): Library {
@@ -29,7 +28,17 @@ export function libraryTokenizer(metadata: Metadata): Library {
   const added = (wanted: readonly number[]) =>
     tokens.flatMap((content, id) =>
       wanted.includes(types[id]!)
-        ? [{ id, content, special: types[id] !== 4, normalized: false, lstrip: false, rstrip: false, single_word: false }]
+        ? [
+            {
+              id,
+              content,
+              special: types[id] !== 4,
+              normalized: false,
+              lstrip: false,
+              rstrip: false,
+              single_word: false,
+            },
+          ]
         : [],
     );
   const kind = metadata.string('tokenizer.ggml.model');
@@ -43,7 +52,6 @@ export function libraryTokenizer(metadata: Metadata): Library {
   const options = { add_special_tokens: false };
   return {
     encode: (text, special) => (text === '' ? [] : (special ? full : plain).encode(text, options).ids),
-    decode: (ids) => (ids.length === 0 ? '' : full.decode(ids, { skip_special_tokens: true })),
   };
 }
 

@@ -1,0 +1,188 @@
+// Speed of the matrix kernels, one thread: billions of multiply-adds a second, from cache and from memory.
+//   node bench/kernels.mjs [--variant relaxed] [--filter Tiled] [--shape 2560x6912] [--ms 400] [--against build2] [--json]
+// --against: a folder with another build of the same variant, measured in turns with this one; prints the ratio.
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+const MB = 1 << 20;
+/** Weights that are walked through in turn: far more than any cache holds. */
+const WEIGHTS_MB = 448;
+const PAGES = (WEIGHTS_MB + 128) * 16;
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+const { values: options } = parseArgs({
+  options: {
+    variant: { type: 'string' },
+    filter: { type: 'string', default: '' },
+    shape: { type: 'string', default: '2560x6912' },
+    ms: { type: 'string', default: '400' },
+    against: { type: 'string' },
+    json: { type: 'boolean', default: false },
+  },
+});
+const [cols, rows] = options.shape.split('x').map(Number);
+const variant =
+  options.variant ?? (WebAssembly.validate(readFileSync(wasmFile('build', 'relaxed'))) ? 'relaxed' : 'simd');
+
+function wasmFile(folder, name) {
+  const file = join(folder === 'build' ? join(root, 'build') : folder, `${name}.wasm`);
+  if (!existsSync(file)) throw new Error(`${file} is missing: run node scripts/build.mjs --wasm`);
+  return file;
+}
+
+/** A build over a memory of its own, filled with seeded bytes: speed does not depend on the values. */
+function load(folder) {
+  const shared = variant.endsWith('threads');
+  const memory = new WebAssembly.Memory({ initial: PAGES, ...(shared && { maximum: PAGES, shared }) });
+  const module = new WebAssembly.Module(readFileSync(wasmFile(folder, variant)));
+  const kernels = new WebAssembly.Instance(module, { env: { memory, abort() {} } }).exports;
+  const base = Math.ceil(kernels.heapBase() / 64) * 64;
+  const words = new Uint32Array(memory.buffer, base, (memory.buffer.byteLength - base) >> 2);
+  let state = 1;
+  for (let i = 0; i < words.length; i++) {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    // Codes 0, 1, 2 in all fields: a field of 3 becomes 2.
+    words[i] = state & ~(state & (state >>> 1) & 0x55555555);
+  }
+  return { memory, kernels, base };
+}
+
+/** Addresses of one call's regions, weights last. A matrix takes `matrixBytes`; `copies` of them follow one another. */
+function place({ memory, base }, matrixBytes, tokens) {
+  let next = base;
+  const region = (bytes) => {
+    const at = next;
+    next += Math.ceil(bytes / 4096) * 4096;
+    return at;
+  };
+  const a = {
+    range: region(64),
+    scales: region(4 * rows),
+    q: region(tokens * cols),
+    at: region(2 * tokens * cols),
+    qScale: region(4 * tokens),
+    y: region(4 * tokens * rows),
+    scratch: region(24 * MB),
+  };
+  new Float32Array(memory.buffer, a.scales, rows).fill(0.01);
+  new Float32Array(memory.buffer, a.qScale, tokens).fill(20);
+  a.w = next;
+  a.stride = Math.ceil(matrixBytes / 4096) * 4096;
+  a.copies = Math.floor((WEIGHTS_MB * MB) / a.stride);
+  return a;
+}
+
+const rowKernel = (name) => ({
+  name,
+  tokens: 1,
+  bytes: (rows * cols) / 4,
+  call: (k, a, w) => k[name](w, a.scales, a.q, a.qScale, a.y, cols, cols, rows, 0, a.range, 0, rows, a.scratch),
+});
+const headKernel = (name) => ({
+  name,
+  tokens: 1,
+  bytes: rows * cols,
+  call: (k, a, w) => k[name](w, a.scales, a.q, a.qScale, a.y, cols, rows, a.range, 0, rows, a.scratch),
+});
+const tiled = (tokens) => ({
+  name: 'matmulTernaryTiled',
+  tokens,
+  bytes: (rows * cols) / 4,
+  call(k, a, w) {
+    k.tileI16(a.q, a.at, cols, 0, tokens / 16);
+    k.matmulTernaryTiled(w, a.scales, a.at, a.qScale, a.y, cols, cols, rows, 0, a.range, 0, rows, a.scratch);
+  },
+});
+const relaxedOnly = /Dot|I16/;
+const cases = [
+  rowKernel('matmulTernaryDot'),
+  rowKernel('matmulTernaryI16'),
+  rowKernel('matmulTernaryWide'),
+  { ...rowKernel('matmulTernaryWide'), tokens: 4 },
+  headKernel('matmulI8RowDot'),
+  headKernel('matmulI8RowWide'),
+  tiled(16),
+  tiled(64),
+  tiled(128),
+].filter(
+  (c) => new RegExp(options.filter).test(c.name) && (variant.startsWith('relaxed') || !relaxedOnly.test(c.name)),
+);
+
+/** Times of each function's calls in ms, taken in turns so that a noisy moment hits all of them. */
+function measure(functions, ms) {
+  const times = functions.map(() => []);
+  // The optimising compiler may take over only after some calls.
+  const warm = performance.now() + ms / 2;
+  while (performance.now() < warm) for (const f of functions) f(0);
+  const end = performance.now() + ms * functions.length;
+  for (let i = 1; performance.now() < end || i < 8; i++)
+    functions.forEach((f, j) => {
+      const start = performance.now();
+      f(i);
+      times[j].push(performance.now() - start);
+    });
+  return times.map((t) => t.sort((a, b) => a - b));
+}
+
+const builds = [load('build'), ...(options.against ? [load(options.against)] : [])];
+const commit = () => {
+  try {
+    return execFileSync('git', ['-C', root, 'describe', '--always', '--dirty'], { encoding: 'utf8' }).trim();
+  } catch {
+    return 'unknown';
+  }
+};
+const header = {
+  machine: cpus()[0]?.model.trim() ?? 'unknown',
+  runtime: `${process.release.name} ${process.version} (v8 ${process.versions.v8})`,
+  commit: commit(),
+  variant,
+  vnni: builds[0].kernels.vnniProbe(),
+  cols,
+  rows,
+};
+console.log(
+  Object.entries(header)
+    .map(([k, v]) => `${k}: ${v}`)
+    .join(' | '),
+);
+
+const results = [];
+for (const c of cases)
+  for (const where of ['cache', 'memory']) {
+    const times = measure(
+      builds.map((build) => {
+        const a = place(build, c.bytes, c.tokens);
+        const end = c.name.endsWith('Tiled') ? c.tokens / 16 : c.tokens;
+        new Int32Array(build.memory.buffer, a.range, 2).set([0, end]);
+        return (i) => c.call(build.kernels, a, a.w + (where === 'memory' ? (i % a.copies) * a.stride : 0));
+      }),
+      Number(options.ms),
+    );
+    const rate = (t) => (rows * cols * c.tokens) / t / 1e6;
+    const [median, other] = times.map((t) => rate(t[t.length >> 1]));
+    const [own] = times;
+    const result = {
+      kernel: c.name,
+      tokens: c.tokens,
+      from: where,
+      gmacs: median,
+      best: rate(own[0]),
+      spread: own[(own.length * 3) >> 2] / own[own.length >> 2] - 1,
+      gbs: (c.bytes * median) / rows / cols / c.tokens,
+      ...(other && { against: other, ratio: median / other }),
+    };
+    results.push(result);
+    const ratio = other ? `   against ${other.toFixed(1)}: ${(median / other).toFixed(3)}` : '';
+    console.log(
+      `${c.name.padEnd(20)} ${String(c.tokens).padStart(3)} tokens ${where.padEnd(6)} ${median.toFixed(1).padStart(6)} GMAC/s` +
+        `  best ${result.best.toFixed(1)}  spread ${(result.spread * 100).toFixed(0)} %  ${result.gbs.toFixed(1)} GB/s${ratio}`,
+    );
+  }
+if (options.json) console.log(JSON.stringify({ ...header, results }));

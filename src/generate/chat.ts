@@ -1,0 +1,1 @@
+export const encodeChat: any = () => []; // placeholder

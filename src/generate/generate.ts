@@ -1,0 +1,1 @@
+export const generate: any = () => {}; // placeholder

@@ -1,0 +1,1 @@
+export type Perplexity = any; export const perplexity: any = () => {}; // placeholder

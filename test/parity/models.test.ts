@@ -1,0 +1,102 @@
+// Tiny models with real tokenizers against logits of llama.cpp and bitnet.cpp; tolerances as the truth's README explains.
+import { readdirSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { type LoadOptions, load } from '../../src/index.ts';
+import { hasTruth, truthFloats, truthJson, truthPath } from '../truth.ts';
+import { argmax, collect, meanNll, relativeRms } from './compare.ts';
+
+interface Expected {
+  arch: string;
+  weightType: string;
+  tolerance?: { relRmsVsFloat: number; relRmsPerRow: number; top1FloatMargin: number; nll: number };
+  cases: Case[];
+}
+interface Case {
+  text: string;
+  tokens: number[];
+  logitsPositions?: number[];
+  float?: FloatCase;
+}
+interface FloatCase {
+  nll: number;
+  top: [id: number, logit: number][][];
+  logitsFile?: string;
+  greedy: { t: number; margin: number }[];
+}
+
+const ARCHITECTURES = ['bitnet', 'bitnet-b1.58', 'bitnet-25', 'llama'];
+const ENCODINGS = ['I2_S', 'I2_S-q6k', 'TQ1_0', 'TQ2_0', 'F16'];
+const SETTINGS: [name: string, options: LoadOptions][] = [
+  ['defaults', {}],
+  ['kv f32, head stored', { kv: 'f32', head: 'stored' }],
+  ['kv f32, head int8', { kv: 'f32', head: 'int8' }],
+  ['kv f16, head int8', { kv: 'f16', head: 'int8' }],
+];
+
+const present = hasTruth('truth/models', 'logits of llama.cpp and bitnet.cpp');
+const names = present
+  ? readdirSync(truthPath('truth/models'))
+      .filter((f) => f.endsWith('.expected.json'))
+      .map((f) => f.replace('.expected.json', ''))
+      .filter((name) => {
+        const { arch, weightType } = truthJson<Expected>(`truth/models/${name}.expected.json`);
+        return ARCHITECTURES.includes(arch) && ENCODINGS.includes(weightType);
+      })
+  : [];
+
+/** bitnet-scale-bpe2k has the weights and tokens of bitnet-bpe2k, so its float oracle too. */
+const oracleOf = (name: string) => (name === 'bitnet-scale-bpe2k.TQ2_0' ? 'bitnet-bpe2k.TQ2_0' : name);
+
+describe.runIf(present)('tiny models', () => {
+  it('finds every file that the issue names', () => {
+    expect(names.length).toBeGreaterThanOrEqual(16);
+  });
+
+  for (const name of names) {
+    for (const [setting, options] of SETTINGS) {
+      it(`${name}, ${setting}`, async () => {
+        const expected = truthJson<Expected>(`truth/models/${name}.expected.json`);
+        const oracle = truthJson<Expected>(`truth/models/${oracleOf(name)}.expected.json`);
+        const float = expected.weightType === 'F16';
+        // An int8 head is an approximation of 0.6-0.8 %; the tolerance of float weights is for heads as stored.
+        const exact = float && options.head !== 'int8';
+        const limit = expected.tolerance ?? {
+          relRmsVsFloat: exact ? 0.002 : 0.06,
+          relRmsPerRow: exact ? 0.004 : 0.12,
+          top1FloatMargin: 0.6,
+          nll: exact ? 0.002 : 0.06,
+        };
+        const model = await load(truthPath(`truth/models/${name}.gguf`), { threads: 1, ...options });
+        try {
+          for (const [i, c] of expected.cases.entries()) {
+            const truth = c.float ?? oracle.cases[i]!.float!;
+            const ids = await model.tokenize(c.text);
+            expect(ids.slice(0, c.tokens.length)).toEqual(c.tokens);
+            const rows = await collect(model.logits(c.tokens));
+            expect(rows.length).toBe(c.tokens.length);
+            for (const [p, top] of truth.top.entries()) {
+              if (top[0]![1] - top[1]![1] >= limit.top1FloatMargin) expect(argmax(rows[p]!), `top-1 at ${p}`).toBe(top[0]![0]);
+            }
+            expect(Math.abs(meanNll(rows, c.tokens) - truth.nll)).toBeLessThanOrEqual(limit.nll);
+            if (!truth.logitsFile) continue;
+            const all = truthFloats(`truth/models/${truth.logitsFile}`);
+            const vocab = rows[0]!.length;
+            const positions = c.logitsPositions!;
+            expect(all.length).toBe(positions.length * vocab);
+            const ours = new Float32Array(all.length);
+            for (const [k, p] of positions.entries()) {
+              ours.set(rows[p]!, k * vocab);
+              const perRow = c.tokens.length >= 600 && !expected.tolerance ? 0.06 : limit.relRmsPerRow;
+              expect(relativeRms(rows[p]!, all.subarray(k * vocab, (k + 1) * vocab)), `row ${p}`).toBeLessThanOrEqual(perRow);
+            }
+            const rms = relativeRms(ours, all);
+            console.log(`${name} ${setting} case ${i}: relative RMS ${rms.toFixed(4)}`);
+            expect(rms).toBeLessThanOrEqual(limit.relRmsVsFloat);
+          }
+        } finally {
+          await model.dispose();
+        }
+      });
+    }
+  }
+});

@@ -1,0 +1,27 @@
+// Where other engines' answers are: beside the repository in a full checkout, absent in a bare clone.
+import { existsSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+const shared = new URL('../../shared/', import.meta.url);
+
+/** Path of a file of the truth set, e.g. "truth/models/x.gguf". */
+export function truthPath(name: string): string {
+  return fileURLToPath(new URL(name, shared));
+}
+
+/** False, with a line that says what is skipped, where the truth set is not there. */
+export function hasTruth(name: string, what: string): boolean {
+  if (existsSync(truthPath(name))) return true;
+  console.log(`skipped: ${what} (no ${name} beside the repository)`);
+  return false;
+}
+
+export function truthJson<T>(name: string): T {
+  return JSON.parse(readFileSync(truthPath(name), 'utf8')) as T;
+}
+
+/** Little-endian f32 numbers. */
+export function truthFloats(name: string): Float32Array {
+  const bytes = readFileSync(truthPath(name));
+  return new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
+}
