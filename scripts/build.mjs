@@ -67,16 +67,30 @@ async function workerText(entry, extra = {}) {
   return outputFiles[0].text.trim();
 }
 
+/** Modules whose text is given here. */
+function virtual(modules) {
+  return {
+    name: 'virtual',
+    setup(build) {
+      build.onResolve({ filter: /^#/ }, ({ path }) => (path in modules ? { path, namespace: 'virtual' } : undefined));
+      build.onLoad({ filter: /.*/, namespace: 'virtual' }, ({ path }) => ({ contents: modules[path] }));
+    },
+  };
+}
+
 async function buildBundles() {
   if (!existsSync('src/index.ts')) return;
-  const texts = { poolWorker: await workerText('src/runtime/worker.ts') };
+  const poolWorker = await workerText('src/runtime/worker.ts');
   const declare = (names) => names.map((n) => `export declare const ${n}: string;\n`).join('');
   const define = (o) =>
     Object.entries(o)
       .map(([n, text]) => `export const ${n} = ${JSON.stringify(text)};\n`)
       .join('');
-  writeFileSync('build/workers.js', `${define(texts)}export const engineWorker = '';\n`);
   writeFileSync('build/workers.d.ts', declare(['poolWorker', 'engineWorker']));
+  // The engine's worker holds the library without the WebAssembly, which the page sends it: nothing is in the file twice.
+  const inWorker = { '#wasm': 'export const wasmBase64 = {};', '#workers': define({ poolWorker, engineWorker: '' }) };
+  const engineWorker = await workerText('src/remote/server.ts', { plugins: [virtual(inWorker)] });
+  writeFileSync('build/workers.js', define({ poolWorker, engineWorker }));
   rmSync('dist', { recursive: true, force: true });
   mkdirSync('dist', { recursive: true });
   await bundle({ entryPoints: ['src/index.ts'], outfile: 'dist/ternlight.js' });

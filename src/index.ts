@@ -1,18 +1,29 @@
 // The public API and its types, nothing else.
-import { type Inspection, inspectModel, type LoadOptions, loadModel, loadTokenizerOf, type ModelSource } from './load.ts';
+
 import type { Model } from './generate/model.ts';
+import {
+  type Inspection,
+  inspectModel,
+  type LoadOptions,
+  loadModel,
+  loadTokenizerOf,
+  type ModelSource,
+} from './load.ts';
 import { currentPlatform } from './platform/current.ts';
+import { loadRemote } from './remote/client.ts';
 import type { Tokenizer } from './tokenizer/types.ts';
 
 /** The model in the package, a small one that writes stories. Bundlers copy the file that this address names. */
 export const packagedModel = new URL('../model/tinystories-bitnet-11m.gguf', import.meta.url);
 
 /**
- * Loads a model. Without a source: the one in the package.
+ * Loads a model. Without a source: the one in the package. In a page the engine runs in a worker of its own.
  * Throws a TernlightError before anything large is allocated if the file or an option is not usable.
  */
 export function load(source?: ModelSource, options: LoadOptions = {}): Promise<Model> {
-  return loadModel(source ?? packagedModel, options, currentPlatform());
+  const platform = currentPlatform();
+  const from = source ?? packagedModel;
+  return platform.mayBlock ? loadModel(from, options, platform) : loadRemote(from, options, platform);
 }
 
 /** Reads a header only: what a file holds and what memory it would need. */

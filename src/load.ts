@@ -11,7 +11,7 @@ import type { KvType, RowKernel } from './plan/builder.ts';
 import { roundUp } from './plan/weights.ts';
 import type { Platform } from './platform/platform.ts';
 import { Engine, type EngineSetup } from './runtime/engine.ts';
-import { planMemory, type MemoryPlan } from './runtime/memory-plan.ts';
+import { type MemoryPlan, planMemory } from './runtime/memory-plan.ts';
 import { chooseHead, countParameters, type HeadType, packingJobs, vocabSizeOf } from './runtime/packing.ts';
 import { canShareMemory, chooseVariant, hasThreads, type Variant } from './runtime/variant.ts';
 import { createTokenizer } from './tokenizer/index.ts';
@@ -56,11 +56,18 @@ const DEFAULT_THREADS = 8;
 const DEFAULT_SESSIONS = 4;
 const DEFAULT_CHUNK = 128;
 
-export async function openSource(source: ModelSource, platform: Platform, options: { signal?: AbortSignal } = {}): Promise<ByteSource> {
+export async function openSource(
+  source: ModelSource,
+  platform: Platform,
+  options: { signal?: AbortSignal } = {},
+): Promise<ByteSource> {
   if (typeof source === 'string' && source.startsWith('synthetic:')) {
     const name = source.slice('synthetic:'.length);
     if (!(syntheticNames as readonly string[]).includes(name))
-      throw new TernlightError('invalid-option', `source: no synthetic model "${name}", expected one of ${syntheticNames.join(', ')}`);
+      throw new TernlightError(
+        'invalid-option',
+        `source: no synthetic model "${name}", expected one of ${syntheticNames.join(', ')}`,
+      );
     return syntheticModel(name as SyntheticName);
   }
   if (typeof source === 'string' || source instanceof URL) {
@@ -75,7 +82,10 @@ export async function openSource(source: ModelSource, platform: Platform, option
   if (typeof Blob !== 'undefined' && source instanceof Blob) return blobSource(source);
   if (typeof ReadableStream !== 'undefined' && source instanceof ReadableStream) return streamSource(source);
   if (typeof (source as ByteSource | undefined)?.read === 'function') return source as ByteSource;
-  throw new TernlightError('invalid-option', `source: got ${describe(source)}, expected a path, URL, Blob, ArrayBuffer, stream or ByteSource`);
+  throw new TernlightError(
+    'invalid-option',
+    `source: got ${describe(source)}, expected a path, URL, Blob, ArrayBuffer, stream or ByteSource`,
+  );
 }
 
 function filePath(url: string): string {
@@ -103,13 +113,24 @@ function understand(file: ModelFile, options: LoadOptions): Understood {
   const head = chooseHead(file, options.head);
   const jobs = packingJobs(file, architecture.tensors(config), head);
   const notes: string[] = [];
-  const capacity = integer('contextLength', options.contextLength, Math.min(config.contextLength, DEFAULT_CONTEXT), 1, 2 ** 20);
-  if (capacity > config.contextLength) notes.push(`context of ${capacity} tokens; the model was trained with ${config.contextLength}`);
+  const capacity = integer(
+    'contextLength',
+    options.contextLength,
+    Math.min(config.contextLength, DEFAULT_CONTEXT),
+    1,
+    2 ** 20,
+  );
+  if (capacity > config.contextLength)
+    notes.push(`context of ${capacity} tokens; the model was trained with ${config.contextLength}`);
   const kv = options.kv ?? 'f16';
   if (kv !== 'f16' && kv !== 'f32')
-    throw new TernlightError('invalid-option', `options: kv is "${kv}", expected "f32" or "f16"; int8 and int4 caches do not exist yet`);
+    throw new TernlightError(
+      'invalid-option',
+      `options: kv is "${kv}", expected "f32" or "f16"; int8 and int4 caches do not exist yet`,
+    );
   const chunk = integer('chunkTokens', options.chunkTokens, DEFAULT_CHUNK, 16, 4096);
-  if (chunk % 16 !== 0) throw new TernlightError('invalid-option', `options: chunkTokens is ${chunk}, expected a multiple of 16`);
+  if (chunk % 16 !== 0)
+    throw new TernlightError('invalid-option', `options: chunkTokens is ${chunk}, expected a multiple of 16`);
   const chunkTokens = Math.min(chunk, roundUp(capacity, 16));
   const sessions = integer('sessions', options.sessions, DEFAULT_SESSIONS, 1, 1024);
   return { architecture, config, head, jobs, options: { capacity, kv, chunkTokens, sessions }, notes };
@@ -118,7 +139,10 @@ function understand(file: ModelFile, options: LoadOptions): Understood {
 function integer(name: string, value: number | undefined, fallback: number, min: number, max: number): number {
   if (value === undefined) return fallback;
   if (!Number.isInteger(value) || value < min || value > max)
-    throw new TernlightError('invalid-option', `options: ${name} is ${value}, expected an integer from ${min} to ${max}`);
+    throw new TernlightError(
+      'invalid-option',
+      `options: ${name} is ${value}, expected an integer from ${min} to ${max}`,
+    );
   return value;
 }
 
@@ -130,7 +154,7 @@ function chooseThreads(options: LoadOptions, platform: Platform): { threads: num
     return { threads: 1, note: `build "${options.variant}" has one thread` };
   if (!canShareMemory())
     return { threads: 1, note: 'one thread: memory cannot be shared here (the page is not cross-origin isolated)' };
-  if (!platform.mayBlock) return { threads: 1, note: 'one thread: the page\'s own thread may not wait' };
+  if (!platform.mayBlock) return { threads: 1, note: "one thread: the page's own thread may not wait" };
   return { threads: wanted };
 }
 
@@ -149,7 +173,16 @@ export async function loadModel(source: ModelSource, options: LoadOptions, platf
     const variant = await chooseVariant(threads > 1, options.variant);
     const setup: EngineSetup = {
       ...understood.options,
-      ...{ platform, file, architecture: understood.architecture, config, jobs: understood.jobs, variant, threads, signal },
+      ...{
+        platform,
+        file,
+        architecture: understood.architecture,
+        config,
+        jobs: understood.jobs,
+        variant,
+        threads,
+        signal,
+      },
       rowKernel: options.kernel,
       onProgress: (loadedBytes, totalBytes) => onProgress?.({ phase: 'weights', loadedBytes, totalBytes }),
     };
@@ -221,12 +254,25 @@ export async function inspectModel(source: ModelSource, options: LoadOptions, pl
       name: file.metadata.string('general.name') ?? bytes.name,
       architecture: file.metadata.string('general.architecture'),
       metadata: file.metadata.keys.map((key) => [key, printable(file.metadata.raw(key))]),
-      tensors: file.tensors.map(({ name, dims, encoding, lengthBytes }) => ({ name, dims, encoding: encoding.name, bytes: lengthBytes })),
+      tensors: file.tensors.map(({ name, dims, encoding, lengthBytes }) => ({
+        name,
+        dims,
+        encoding: encoding.name,
+        bytes: lengthBytes,
+      })),
       ...countParameters(file),
       bytes: file.tensors.reduce((n, t) => n + t.lengthBytes, 0),
       config: understood?.config,
       head: understood?.head,
-      memory: understood && planMemory(understood.jobs, understood.architecture, understood.config, { ...understood.options, threads }, 1024),
+      memory:
+        understood &&
+        planMemory(
+          understood.jobs,
+          understood.architecture,
+          understood.config,
+          { ...understood.options, threads },
+          1024,
+        ),
       notes,
     };
   } finally {
@@ -238,13 +284,19 @@ function printable(value: ReturnType<ModelFile['metadata']['raw']>): string {
   if (value === undefined) return '';
   if (typeof value !== 'object') return String(value);
   const items = Array.from({ length: Math.min(8, value.length) }, (_, i) =>
-    'get' in value && typeof value.get === 'function' ? JSON.stringify(value.get(i)) : String((value as ArrayLike<number>)[i]),
+    'get' in value && typeof value.get === 'function'
+      ? JSON.stringify(value.get(i))
+      : String((value as ArrayLike<number>)[i]),
   );
   return `[${items.join(', ')}${value.length > 8 ? `, ... ${value.length} in all` : ''}]`;
 }
 
 /** The tokenizer of a file, vocabulary-only ones too: only its header is read. */
-export async function loadTokenizerOf(source: ModelSource, platform: Platform, signal?: AbortSignal): Promise<Tokenizer> {
+export async function loadTokenizerOf(
+  source: ModelSource,
+  platform: Platform,
+  signal?: AbortSignal,
+): Promise<Tokenizer> {
   const bytes = await openSource(source, platform, { signal });
   try {
     return createTokenizer((await readGguf(bytes, signal)).metadata);

@@ -1,2 +1,3 @@
 // placeholder until the real one lands
-export const exp = Math.exp, log = Math.log;
+export const exp = Math.exp,
+  log = Math.log;

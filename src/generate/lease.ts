@@ -17,7 +17,8 @@ export class LeasedGeneration implements Generation {
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Piece> {
-    if (this.#lease) throw new TernlightError('invalid-option', 'generation: it can be iterated once; call generate() again');
+    if (this.#lease)
+      throw new TernlightError('invalid-option', 'generation: it can be iterated once; call generate() again');
     this.#lease = this.#open();
     try {
       yield* this.#lease.generation;

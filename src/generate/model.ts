@@ -128,7 +128,10 @@ export class LocalModel implements Model {
     return new LocalSession(this, this.#tokenizer, this.#open());
   }
 
-  async *logits(ids: readonly number[], options: { from?: number; signal?: AbortSignal } = {}): AsyncGenerator<Float32Array> {
+  async *logits(
+    ids: readonly number[],
+    options: { from?: number; signal?: AbortSignal } = {},
+  ): AsyncGenerator<Float32Array> {
     const session = this.#open();
     try {
       yield* session.feedAll(ids, options.from ?? 0, options.signal);
@@ -140,7 +143,10 @@ export class LocalModel implements Model {
   async perplexity(text: string, options: PerplexityOptions = {}): Promise<Perplexity> {
     const ctx = options.contextLength ?? Math.min(512, this.info.contextLength);
     if (ctx > this.info.contextLength)
-      throw new TernlightError('invalid-option', `perplexity: contextLength is ${ctx}, expected at most the model's ${this.info.contextLength}`);
+      throw new TernlightError(
+        'invalid-option',
+        `perplexity: contextLength is ${ctx}, expected at most the model's ${this.info.contextLength}`,
+      );
     const { addsBos, bosId } = this.#tokenizer;
     const ids = this.#tokenizer.encode(text);
     const session = this.#open();
@@ -241,7 +247,10 @@ class LocalSession implements Session {
   /** One thing at a time: two generations would write into the same cache. */
   #begin(): () => void {
     if (this.#busy)
-      throw new TernlightError('invalid-option', 'session: a generation is running in it; wait for it, or open another session');
+      throw new TernlightError(
+        'invalid-option',
+        'session: a generation is running in it; wait for it, or open another session',
+      );
     this.#busy = true;
     return () => {
       this.#busy = false;

@@ -1,1 +1,2 @@
-export type Perplexity = any; export const perplexity: any = () => {}; // placeholder
+export type Perplexity = any;
+export const perplexity: any = () => {}; // placeholder

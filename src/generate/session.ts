@@ -67,9 +67,13 @@ export class EngineSession implements LogitSource {
   }
 
   /** Splits `ids` into what the engine takes at once; other tasks get a turn between two chunks. */
-  async *#chunks(ids: readonly number[], signal: AbortSignal | undefined): AsyncGenerator<{ first: number; count: number; last: boolean }> {
+  async *#chunks(
+    ids: readonly number[],
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<{ first: number; count: number; last: boolean }> {
     if (this.#disposed) throw new TernlightError('disposed', 'session: it was disposed');
-    if (ids.length === 0) throw new TernlightError('invalid-option', 'session: no tokens to feed, expected at least one');
+    if (ids.length === 0)
+      throw new TernlightError('invalid-option', 'session: no tokens to feed, expected at least one');
     if (this.#ids.length + ids.length > this.contextLength)
       throw new TernlightError(
         'context-full',

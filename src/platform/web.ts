@@ -9,7 +9,10 @@ function spawn(text: string): WorkerHandle {
   const worker = new Worker(url);
   const errors: ((error: Error) => void)[] = [];
   worker.onerror = (event) => {
-    const error = new TernlightError('environment', `worker: ${event.message || 'it could not be started (Content-Security-Policy without worker-src blob: ?)'}`);
+    const error = new TernlightError(
+      'environment',
+      `worker: ${event.message || 'it could not be started (Content-Security-Policy without worker-src blob: ?)'}`,
+    );
     for (const listener of errors.splice(0)) listener(error);
   };
   return {

@@ -82,7 +82,8 @@ export class Engine {
   static async create(setup: EngineSetup): Promise<Engine> {
     const { file, jobs, variant, architecture, config, threads, platform, signal } = setup;
     const shared = hasThreads(variant);
-    if (threads > 1 && !shared) throw new TernlightError('internal', `engine: build "${variant}" has no threads, asked for ${threads}`);
+    if (threads > 1 && !shared)
+      throw new TernlightError('internal', `engine: build "${variant}" has no threads, asked for ${threads}`);
     const module = await WebAssembly.compile(variantBytes(variant));
     // Where the host's memory begins: asked of a throw-away instance, before the real memory is made.
     const base = await heapBase(module, shared);
@@ -107,7 +108,10 @@ export class Engine {
     for (const { address, data } of plans.constants) new Float64Array(memory.buffer, address, data.length).set(data);
     const task = { module, memory, plans: plans.plans, control, threads, spins: BARRIER_SPINS };
     const pool = threads > 1 ? await Pool.start(platform, task, plans.scratches) : undefined;
-    const walker = new Walker({ kernels, memory, control, scratch: plans.scratches[0]!, thread: 0, threads, spins: BARRIER_SPINS }, plans.plans);
+    const walker = new Walker(
+      { kernels, memory, control, scratch: plans.scratches[0]!, thread: 0, threads, spins: BARRIER_SPINS },
+      plans.plans,
+    );
     return new Engine(setup, { memory, layout, plans, control, walker, pool, rowKernel, memoryPlan, weightsBytes });
   }
 
@@ -149,7 +153,8 @@ export class Engine {
   /** Logits of tokens [first, first + count) of the last prefill, count <= ROW_TOKENS; views as in decode. */
   head(first: number, count: number): Float32Array[] {
     this.#check();
-    if (count > L.ROW_TOKENS) throw new TernlightError('internal', `engine: ${count} rows of logits, expected at most ${L.ROW_TOKENS}`);
+    if (count > L.ROW_TOKENS)
+      throw new TernlightError('internal', `engine: ${count} rows of logits, expected at most ${L.ROW_TOKENS}`);
     this.#setHead(first, count);
     this.#run(PLAN_HEAD);
     return Array.from({ length: count }, (_, i) => this.#logits(i));
@@ -175,7 +180,10 @@ export class Engine {
     for (let i = 0; i < tokens; i++) {
       const id = ids[i]!;
       if (!(Number.isInteger(id) && id >= 0 && id < this.config.vocabSize))
-        throw new TernlightError('invalid-option', `tokens: id ${id} at position ${position + i}, expected 0 to ${this.config.vocabSize - 1}`);
+        throw new TernlightError(
+          'invalid-option',
+          `tokens: id ${id} at position ${position + i}, expected 0 to ${this.config.vocabSize - 1}`,
+        );
       at[i] = id;
     }
     const rest = tokens % L.TILE_TOKENS;
@@ -200,7 +208,11 @@ export class Engine {
   }
 
   #logits(row: number): Float32Array {
-    return new Float32Array(this.memory.buffer, this.#plans.logits + 4 * row * this.#plans.logitsStride, this.vocabSize);
+    return new Float32Array(
+      this.memory.buffer,
+      this.#plans.logits + 4 * row * this.#plans.logitsStride,
+      this.vocabSize,
+    );
   }
 
   #words(): Int32Array {
@@ -239,7 +251,8 @@ async function packAll(packer: Packer, jobs: readonly PackingJob[]): Promise<Map
   const weights = new Map<string, Weight>();
   const factors: [name: string, factor: number][] = [];
   for (const job of jobs) {
-    if (job.spec.role === 'scale') factors.push([job.info.name.replace(/\.scale$/, '.weight'), await packer.scalar(job.info)]);
+    if (job.spec.role === 'scale')
+      factors.push([job.info.name.replace(/\.scale$/, '.weight'), await packer.scalar(job.info)]);
     else weights.set(job.info.name, await packer.pack(job));
   }
   for (const [name, factor] of factors) packer.multiplyScales(weights.get(name)!, factor);

@@ -43,11 +43,15 @@ function promised(jobs: readonly PackingJob[]): Map<string, Weight> {
       const scaleElems = encoding.family === 'ternary' ? encoding.scaleElems : (encoding.i8ScaleElems ?? cols);
       const blockCols = scaleElems === 'tensor' ? paddedCols : scaleElems;
       const weight: Weight =
-        kind === 'vector' ? { kind, name: info.name, length: cols, address: 0, bytes: weightBytes }
-        : kind === 'ternary' ? { kind, ...base, scales: 0, paddedCols, blockCols }
-        : kind === 'i8row' ? { kind, ...base, scales: 0, paddedCols }
-        : kind === 'i8block' ? { kind, ...base, scales: 0, blockCols: scaleElems === 'tensor' ? cols : scaleElems }
-        : { kind, ...base };
+        kind === 'vector'
+          ? { kind, name: info.name, length: cols, address: 0, bytes: weightBytes }
+          : kind === 'ternary'
+            ? { kind, ...base, scales: 0, paddedCols, blockCols }
+            : kind === 'i8row'
+              ? { kind, ...base, scales: 0, paddedCols }
+              : kind === 'i8block'
+                ? { kind, ...base, scales: 0, blockCols: scaleElems === 'tensor' ? cols : scaleElems }
+                : { kind, ...base };
       return [info.name, weight] as const;
     }),
   );
@@ -74,7 +78,9 @@ export function planActivations(
     rowKernel,
   };
   const plans = buildPlans(builderOptions, (b) => architecture.forward(b, config));
-  const scratches = Array.from({ length: options.threads }, (_, i) => layout.allocate(`scratch ${i}`, plans.scratchBytes));
+  const scratches = Array.from({ length: options.threads }, (_, i) =>
+    layout.allocate(`scratch ${i}`, plans.scratchBytes),
+  );
   return { ...plans, scratches };
 }
 
@@ -85,12 +91,16 @@ export function planMemory(
   options: EngineOptions,
   base: number,
 ): MemoryPlan {
-  const weightsBytes = jobs.reduce((n, j) => n + roundUp(j.weightBytes, ALIGN_BYTES) + roundUp(j.scaleBytes, ALIGN_BYTES), 0);
+  const weightsBytes = jobs.reduce(
+    (n, j) => n + roundUp(j.weightBytes, ALIGN_BYTES) + roundUp(j.scaleBytes, ALIGN_BYTES),
+    0,
+  );
   const layout = new Layout(0);
   planActivations(layout, promised(jobs), architecture, config, options, 0, 'wide');
   const scratchBytes = layout.regions.filter((r) => r.name.startsWith('scratch')).reduce((n, r) => n + r.bytes, 0);
   const kvBytesPerSession = roundUp(kvBytes(config, options.capacity, options.kv), ALIGN_BYTES);
-  const otherBytes = base + roundUp(CONTROL_BYTES, ALIGN_BYTES) + roundUp(stagingBytes(jobs), ALIGN_BYTES) + scratchBytes + PAGE_BYTES;
+  const otherBytes =
+    base + roundUp(CONTROL_BYTES, ALIGN_BYTES) + roundUp(stagingBytes(jobs), ALIGN_BYTES) + scratchBytes + PAGE_BYTES;
   const activationsBytes = layout.end - scratchBytes;
   const fixed = weightsBytes + activationsBytes + otherBytes;
   return {

@@ -20,8 +20,11 @@ export function fromAlphabet(text: Uint8Array, begin: number, end: number, out: 
   let to = outBytes;
   for (let at = begin; at < end; at++) {
     let code = text[at]!;
-    // Every character of the alphabet is one or two bytes of UTF-8; of longer ones only the first is looked at.
-    if (code > 0x7f) code = code >= 0xc2 && code <= 0xc5 ? ((code & 31) << 6) | (text[++at]! & 63) : 0;
+    // Every character of the alphabet is one or two bytes of UTF-8; 0 is none.
+    if (code > 0x7f) {
+      const follower = text[++at] ?? 0;
+      code = code >= 0xc2 && code <= 0xc5 && follower >> 6 === 2 ? ((code & 31) << 6) | (follower & 63) : 0;
+    }
     const byte = code < byteOfCode.length ? byteOfCode[code]! : -1;
     if (byte < 0) return -1;
     out[to++] = byte;

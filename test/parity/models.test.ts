@@ -75,7 +75,8 @@ describe.runIf(present)('tiny models', () => {
             const rows = await collect(model.logits(c.tokens));
             expect(rows.length).toBe(c.tokens.length);
             for (const [p, top] of truth.top.entries()) {
-              if (top[0]![1] - top[1]![1] >= limit.top1FloatMargin) expect(argmax(rows[p]!), `top-1 at ${p}`).toBe(top[0]![0]);
+              if (top[0]![1] - top[1]![1] >= limit.top1FloatMargin)
+                expect(argmax(rows[p]!), `top-1 at ${p}`).toBe(top[0]![0]);
             }
             expect(Math.abs(meanNll(rows, c.tokens) - truth.nll)).toBeLessThanOrEqual(limit.nll);
             if (!truth.logitsFile) continue;
@@ -87,7 +88,9 @@ describe.runIf(present)('tiny models', () => {
             for (const [k, p] of positions.entries()) {
               ours.set(rows[p]!, k * vocab);
               const perRow = c.tokens.length >= 600 && !expected.tolerance ? 0.06 : limit.relRmsPerRow;
-              expect(relativeRms(rows[p]!, all.subarray(k * vocab, (k + 1) * vocab)), `row ${p}`).toBeLessThanOrEqual(perRow);
+              expect(relativeRms(rows[p]!, all.subarray(k * vocab, (k + 1) * vocab)), `row ${p}`).toBeLessThanOrEqual(
+                perRow,
+              );
             }
             const rms = relativeRms(ours, all);
             console.log(`${name} ${setting} case ${i}: relative RMS ${rms.toFixed(4)}`);

@@ -61,7 +61,7 @@ test('a token that is not in the byte alphabet is text as it stands', () => {
 test('tokens by string, bytes and number', () => {
   const tokens = createTokenizer(bpe512());
   expect(tokens.vocabSize).toBe(512);
-  expect(tokens.token(268)).toBe('Ġa'.replace('a', 't') === 'Ġt' ? tokens.token(268) : '');
+  expect(tokens.token(268)).toBe('he');
   expect(tokens.id('Ġthe')).toBe(tokens.encode(' the')[1]);
   expect([...tokens.tokenBytes(tokens.id('Ġthe')!)]).toEqual([0x20, 0x74, 0x68, 0x65]);
   expect(tokens.id('no such token')).toBeUndefined();

@@ -72,6 +72,7 @@ test('streamed = whole: bpe512, spm512', () => {
   checkStreaming(createTokenizer(spm512()));
 });
 
+// Falcon's vocabulary lacks 15 bytes: not every text comes back.
 test.each(largeNames.filter((name) => name !== 'falcon'))('streamed = whole: %s', async (name) => {
   checkStreaming(createTokenizer(await largeMetadata(name)));
 });

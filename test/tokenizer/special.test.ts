@@ -45,15 +45,11 @@ test('not even a word that is a token as it stands', () => {
 });
 
 test('a merge does not make one', () => {
-  const more = { merges: ['< s', '<s >'] };
-  const tokens = tokenizer(
-    [
-      ['<s', 1],
-      ['<s>', 3],
-    ],
-    more,
-  );
-  expect(tokens.encode('<s>')).toEqual([first, tokens.id('>')!]);
+  const specials: [string, number][] = [
+    ['ab', 1],
+    ['abc', 3],
+  ];
+  expect(tokenizer(specials, { merges: ['a b', 'ab c'] }).encode('abc')).toEqual([first, 2]);
 });
 
 test('user-defined tokens are parsed always, and are text', () => {
@@ -104,10 +100,10 @@ test('one beginning of text, whoever writes it', () => {
 });
 
 test('many tokens in a long text', () => {
-  const specials = Array.from({ length: 2000 }, (_, i): [string, number] => [`<${'x'.repeat(i % 7)}|${i}|>`, 3]);
+  const specials = Array.from({ length: 500 }, (_, i): [string, number] => [`<${'x'.repeat(i % 7)}|${i}|>`, 3]);
   const tokens = tokenizer(specials);
   const text = specials.map(([special]) => `${special}a`).join('');
   const ids = tokens.encode(text.repeat(5), { special: true });
-  expect(ids.length).toBe(20000);
+  expect(ids.length).toBe(5000);
   expect(ids.slice(0, 4)).toEqual([first, 0, first + 1, 0]);
 });

@@ -1,0 +1,150 @@
+// The page's side: a Model whose engine runs in a worker, so that the page's own thread stays free.
+import { wasmBase64 } from '#wasm';
+import { engineWorker } from '#workers';
+import type { ByteSource } from '../formats/types.ts';
+import type { Model, ModelInfo, PerplexityOptions, Session } from '../generate/model.ts';
+import type { ChatMessage, ChatOptions, GenerateOptions, Generation } from '../generate/options.ts';
+import type { Perplexity } from '../generate/perplexity.ts';
+import type { LoadOptions, ModelSource } from '../load.ts';
+import type { Platform } from '../platform/platform.ts';
+import type { EncodeOptions } from '../tokenizer/types.ts';
+import { Connection } from './connection.ts';
+import { RemoteGeneration } from './generation.ts';
+import type { Loaded, RemoteSource } from './protocol.ts';
+import { remoteSource } from './source.ts';
+
+export async function loadRemote(source: ModelSource, options: LoadOptions, platform: Platform): Promise<Model> {
+  const { signal, onProgress, ...plain } = options;
+  signal?.throwIfAborted();
+  const { message, proxy } = await remoteSource(source);
+  const connection = new Connection(platform.spawn(engineWorker));
+  try {
+    const load = {
+      method: 'load' as const,
+      wasm: { ...wasmBase64 },
+      source: message satisfies RemoteSource,
+      options: plain,
+    };
+    const { info } = await connection.call<Loaded>(load, { signal, proxy, onProgress: onProgress as never });
+    return new RemoteModel(connection, info);
+  } catch (error) {
+    connection.close();
+    throw error;
+  } finally {
+    await (proxy as ByteSource | undefined)?.close();
+  }
+}
+
+/** Options without what cannot be posted. */
+function posted<T extends { signal?: AbortSignal }>(options: T | undefined): Omit<T, 'signal'> {
+  const { signal: _, ...rest } = options ?? ({} as T);
+  return rest;
+}
+
+class RemoteModel implements Model {
+  readonly info: ModelInfo;
+  readonly #connection: Connection;
+
+  constructor(connection: Connection, info: ModelInfo) {
+    this.#connection = connection;
+    this.info = info;
+  }
+
+  generate(prompt: string | readonly number[], options?: GenerateOptions): Generation {
+    return new RemoteGeneration(
+      this.#connection,
+      { method: 'generate', input: prompt, options: posted(options) },
+      options?.signal,
+    );
+  }
+
+  chat(messages: readonly ChatMessage[], options?: ChatOptions): Generation {
+    return new RemoteGeneration(
+      this.#connection,
+      { method: 'chat', input: messages, options: posted(options) },
+      options?.signal,
+    );
+  }
+
+  tokenize(text: string, options?: EncodeOptions): Promise<number[]> {
+    return this.#connection.call({ method: 'tokenize', input: text, options });
+  }
+
+  detokenize(ids: readonly number[], options?: { special?: boolean }): Promise<string> {
+    return this.#connection.call({ method: 'detokenize', input: ids, options });
+  }
+
+  async session(): Promise<Session> {
+    const { id, value } = await this.#connection.open<{ contextLength: number }>({ method: 'session' });
+    return new RemoteSession(this.#connection, id, value.contextLength);
+  }
+
+  logits(ids: readonly number[], options: { from?: number; signal?: AbortSignal } = {}): AsyncIterable<Float32Array> {
+    return this.#connection.stream<Float32Array>({ method: 'logits', input: ids, from: options.from }, options.signal);
+  }
+
+  perplexity(text: string, options: PerplexityOptions = {}): Promise<Perplexity> {
+    const { signal, onProgress, contextLength } = options;
+    const report = onProgress && (([done, total]: [number, number]) => onProgress(done, total));
+    return this.#connection.call(
+      { method: 'perplexity', input: text, contextLength },
+      { signal, onProgress: report as never },
+    );
+  }
+
+  async dispose(): Promise<void> {
+    if (this.#connection.closed) return;
+    await this.#connection.call({ method: 'dispose' });
+    this.#connection.close();
+  }
+}
+
+class RemoteSession implements Session {
+  readonly contextLength: number;
+  readonly #connection: Connection;
+  readonly #id: number;
+  #ids: readonly number[] = [];
+
+  constructor(connection: Connection, id: number, contextLength: number) {
+    this.#connection = connection;
+    this.#id = id;
+    this.contextLength = contextLength;
+  }
+
+  get ids(): readonly number[] {
+    return this.#ids;
+  }
+
+  generate(prompt: string | readonly number[], options?: GenerateOptions): Generation {
+    return this.#generation('generate', prompt, options);
+  }
+
+  chat(messages: readonly ChatMessage[], options?: ChatOptions): Generation {
+    return this.#generation('chat', messages, options);
+  }
+
+  async feed(ids: readonly number[], signal?: AbortSignal): Promise<Float32Array> {
+    const request = { method: 'feed' as const, session: this.#id, input: ids };
+    const { logits, ids: held } = await this.#connection.call<{ logits: Float32Array; ids: number[] }>(request, {
+      signal,
+    });
+    this.#ids = held;
+    return logits;
+  }
+
+  async truncate(lengthTokens: number): Promise<void> {
+    const request = { method: 'truncate' as const, session: this.#id, input: lengthTokens };
+    this.#ids = (await this.#connection.call<{ ids: number[] }>(request)).ids;
+  }
+
+  async dispose(): Promise<void> {
+    if (!this.#connection.closed) await this.#connection.call({ method: 'close', session: this.#id });
+  }
+
+  #generation(method: 'generate' | 'chat', input: unknown, options: GenerateOptions | undefined): Generation {
+    const request = { method, session: this.#id, input, options: posted(options) };
+    return new RemoteGeneration(this.#connection, request, options?.signal, (ids) => {
+      this.#ids = ids;
+    });
+  }
+}

@@ -1,0 +1,118 @@
+// One setting, one answer: builds, kernels, threads and chunks may not change a bit of any logit.
+import { describe, expect, it } from 'vitest';
+import { type LoadOptions, load } from '../../src/index.ts';
+import { VARIANTS, variantBytes } from '../../src/runtime/variant.ts';
+import { hasTruth, truthJson, truthPath } from '../truth.ts';
+import { collect } from './compare.ts';
+
+const KERNELS = ['dot', 'i16', 'wide'] as const;
+const runs = (variant: (typeof VARIANTS)[number]) => WebAssembly.validate(variantBytes(variant));
+
+/** Text of the packaged model's kind, longer than its longest chunk. */
+const PROMPT = 'Once upon a time, there was a little girl named Lily. She had a red ball and a big dog. '.repeat(8);
+
+async function logitBits(
+  source: string | undefined,
+  ids: readonly number[],
+  options: LoadOptions,
+): Promise<Uint32Array[]> {
+  const model = await load(source, options);
+  const rows = await collect(model.logits(ids));
+  await model.dispose();
+  return rows.map((row) => new Uint32Array(row.buffer));
+}
+
+function configurations(): [name: string, options: LoadOptions][] {
+  const all: [string, LoadOptions][] = [];
+  for (const variant of VARIANTS) {
+    if (!runs(variant)) {
+      console.log(`skipped: build ${variant} (this engine does not accept it)`);
+      continue;
+    }
+    for (const kernel of KERNELS) {
+      if (kernel !== 'wide' && !variant.startsWith('relaxed')) continue;
+      for (const threads of variant.endsWith('threads') ? [1, 2, 3] : [1]) {
+        all.push([`${variant}, ${kernel}, ${threads} threads`, { variant, kernel, threads }]);
+      }
+    }
+  }
+  return all;
+}
+
+/** The same ids fed in pieces of `size`, each row of logits. */
+async function inPieces(
+  source: string | undefined,
+  ids: readonly number[],
+  size: number,
+  options: LoadOptions,
+): Promise<Uint32Array[]> {
+  const model = await load(source, { ...options, chunkTokens: 256 });
+  const session = await model.session();
+  const last: Uint32Array[] = [];
+  for (let i = 0; i < ids.length; i += size)
+    last.push(new Uint32Array((await session.feed(ids.slice(i, i + size))).slice().buffer));
+  await model.dispose();
+  return last;
+}
+
+describe('bits', () => {
+  it('of builds, kernels and threads are equal (packaged model)', async () => {
+    const model = await load();
+    const ids = (await model.tokenize(PROMPT)).slice(0, 150);
+    await model.dispose();
+    expect(ids.length).toBe(150);
+    const all = configurations();
+    expect(all.length).toBeGreaterThanOrEqual(4);
+    let first: Uint32Array[] | undefined;
+    for (const [name, options] of all) {
+      const rows = await logitBits(undefined, ids, options);
+      first ??= rows;
+      for (const [i, row] of rows.entries()) expect(row, `${name}, position ${i}`).toEqual(first[i]);
+    }
+  });
+
+  it('of chunks of 1, 7, 64 and 129 tokens are equal (packaged model)', async () => {
+    const model = await load();
+    const ids = (await model.tokenize(PROMPT)).slice(0, 140);
+    await model.dispose();
+    for (const kv of ['f32', 'f16'] as const) {
+      for (const head of ['stored', 'int8'] as const) {
+        const options = { threads: 1, kv, head };
+        const single = await inPieces(undefined, ids, 1, options);
+        expect(single.length).toBe(140);
+        for (const size of [7, 64, 129]) {
+          const rows = await inPieces(undefined, ids, size, options);
+          for (const [i, row] of rows.entries()) {
+            const position = Math.min((i + 1) * size, ids.length) - 1;
+            expect(row, `chunks of ${size}, position ${position}, ${kv}, ${head}`).toEqual(single[position]);
+          }
+        }
+      }
+    }
+  });
+
+  const big = 'truth/models/bitnet158-ffn6912-bpe1027.I2_S';
+  const long = 'truth/models/llama-long-spm512.TQ2_0';
+  const present = hasTruth(`${big}.gguf`, 'bits at K = 6912 and past 512 positions');
+  for (const name of present ? [big, long] : []) {
+    it(`of threads, kernels and chunks are equal at 600 tokens (${name})`, async () => {
+      const { cases } = truthJson<{ cases: { tokens: number[] }[] }>(`${name}.expected.json`);
+      const { tokens } = cases[2]!;
+      expect(tokens.length).toBe(600);
+      const source = truthPath(`${name}.gguf`);
+      const all = configurations();
+      const first = await logitBits(source, tokens, all[0]![1]);
+      for (const [label, options] of all.slice(1)) {
+        const rows = await logitBits(source, tokens, options);
+        for (const [i, row] of rows.entries()) expect(row, `${label}, position ${i}`).toEqual(first[i]);
+      }
+      for (const size of [7, 64, 129]) {
+        const rows = await inPieces(source, tokens, size, { threads: 1 });
+        for (const [i, row] of rows.entries()) {
+          const position = Math.min((i + 1) * size, tokens.length) - 1;
+          expect(row, `chunks of ${size}, position ${position}`).toEqual(first[position]);
+        }
+      }
+    });
+  }
+});
