@@ -1,0 +1,77 @@
+// A loopback server of the repository's files, under several sets of headers: /coi/ isolated, /plain/ not.
+import { createReadStream, statSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { extname, join, normalize } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const TYPES: Record<string, string> = {
+  '.js': 'text/javascript',
+  '.html': 'text/html',
+  '.gguf': 'application/octet-stream',
+};
+const HEADERS: Record<string, Record<string, string>> = {
+  coi: { 'cross-origin-opener-policy': 'same-origin', 'cross-origin-embedder-policy': 'require-corp' },
+  plain: {},
+};
+
+export interface TestServer {
+  readonly origin: string;
+  /** Paths that were asked for, in order. */
+  readonly requests: string[];
+  close(): Promise<void>;
+}
+
+export async function serve(): Promise<TestServer> {
+  const requests: string[] = [];
+  const server = createServer((request, response) => {
+    const { pathname } = new URL(request.url ?? '/', 'http://localhost');
+    requests.push(pathname);
+    const [, set = '', ...rest] = normalize(pathname).split('/');
+    const headers = HEADERS[set];
+    const file = join(root, ...rest);
+    let size: number;
+    try {
+      size = statSync(file).size;
+    } catch {
+      response.writeHead(404).end('not here');
+      return;
+    }
+    const base = {
+      ...headers,
+      'content-type': TYPES[extname(file)] ?? 'text/plain',
+      'accept-ranges': 'bytes',
+      etag: '"1"',
+    };
+    const range = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? '');
+    if (!range) {
+      response.writeHead(200, { ...base, 'content-length': size });
+      createReadStream(file).pipe(response);
+      return;
+    }
+    const start = Number(range[1]);
+    const end = Math.min(size - 1, range[2] ? Number(range[2]) : size - 1);
+    if (start >= size) {
+      response.writeHead(416, { ...base, 'content-range': `bytes */${size}` }).end();
+      return;
+    }
+    response.writeHead(206, {
+      ...base,
+      'content-length': end - start + 1,
+      'content-range': `bytes ${start}-${end}/${size}`,
+    });
+    createReadStream(file, { start, end }).pipe(response);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  return {
+    origin: `http://127.0.0.1:${port}`,
+    requests,
+    close: () =>
+      new Promise((resolve) => {
+        server.closeAllConnections();
+        server.close(() => resolve());
+      }),
+  };
+}
