@@ -41,6 +41,7 @@ class Run implements Generation {
   #seed = 0;
   #stop: StopReason | undefined;
   #cachedTokens = 0;
+  #prefilledTokens = 0;
   #decodedTokens = 0;
   #prefillMs = 0;
   #decodeMs = 0;
@@ -48,7 +49,8 @@ class Run implements Generation {
   constructor(source: LogitSource, tokenizer: Tokenizer, promptIds: readonly number[], options: GenerateOptions) {
     this.#source = source;
     this.#tokenizer = tokenizer;
-    this.#promptIds = promptIds;
+    // A copy: it may be the session's own list, which shrinks when the cache is cut.
+    this.#promptIds = [...promptIds];
     this.#options = options;
     this.#pieces = this.#run();
   }
@@ -64,7 +66,6 @@ class Run implements Generation {
     this.#iterated = true;
     while (!(await this.#pieces.next()).done);
     if (this.#error !== undefined) throw this.#error;
-    const computed = this.#promptIds.length - this.#cachedTokens;
     return {
       text: this.#text,
       ids: [...this.#ids],
@@ -76,7 +77,7 @@ class Run implements Generation {
       timings: {
         prefillMs: this.#prefillMs,
         decodeMs: this.#decodeMs,
-        prefillTokensPerSecond: perSecond(this.#prefillMs > 0 ? computed : 0, this.#prefillMs),
+        prefillTokensPerSecond: perSecond(this.#prefilledTokens, this.#prefillMs),
         decodeTokensPerSecond: perSecond(this.#decodedTokens, this.#decodeMs),
       },
     };
@@ -179,6 +180,7 @@ class Run implements Generation {
     this.#cachedTokens = shared;
     const logits = await this.#feed(this.#promptIds.slice(shared), signal);
     this.#prefillMs = performance.now() - started;
+    this.#prefilledTokens = this.#source.ids.length - shared;
     return logits;
   }
 
