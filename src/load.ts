@@ -108,8 +108,9 @@ interface Understood {
 }
 
 function understand(file: ModelFile, options: LoadOptions): Understood {
+  const vocabSize = vocabSizeOf(file);
   const architecture = architectureById(file.metadata.string('general.architecture'));
-  const config = architecture.config(file.metadata, vocabSizeOf(file));
+  const config = architecture.config(file.metadata, vocabSize);
   const head = chooseHead(file, options.head);
   const jobs = packingJobs(file, architecture.tensors(config), head);
   const notes: string[] = [];

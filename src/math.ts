@@ -1,52 +1,131 @@
-// e^x and ln x in f64 from + - * / alone: Math.exp and Math.log differ in their last bits between runtimes, and the same
-// seed must give the same text on all of them.
+// exp, log, sin and cos of doubles, made of + - * / and exponent bits only. Math.exp and its kin differ in their last
+// bits between JavaScript engines, and one bit is enough to change a sampled token: results go through these.
 
-/** ln 2 in two parts; the first has 32 bits, so its product with an exponent is exact. */
-const LN2_HIGH = 0.69314718036912381649;
-const LN2_LOW = 1.90821492927058770002e-10;
+const LN2_HIGH = 0.6931471803691238; // ln 2 to 32 bits: its product with an exponent is exact
+const LN2_LOW = 1.9082149292705877e-10;
+const INV_LN2 = Math.LOG2E;
 
-const bits = new DataView(new ArrayBuffer(8));
+// pi / 2 in three parts of 33, 33 and 53 bits: products of the first two with n < 2^20 are exact.
+const HALF_PI_HIGH = 1.5707963267341256;
+const HALF_PI_MID = 6.077100506303966e-11;
+const HALF_PI_LOW = 2.0222662487959506e-21;
+const INV_HALF_PI = 0.6366197723675814;
 
-/** 2^n for -1022 <= n <= 1023. */
-function powerOfTwo(n: number): number {
-  bits.setUint32(0, (n + 1023) * 2 ** 20);
-  bits.setUint32(4, 0);
-  return bits.getFloat64(0);
+const double = new Float64Array(1);
+const words = new Uint32Array(double.buffer);
+/** Which of the two words holds sign and exponent. */
+const HIGH = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1 ? 1 : 0;
+
+/** 2^k for k from -1022 to 1023. */
+function powerOfTwo(k: number): number {
+  words[HIGH] = (k + 1023) << 20;
+  words[1 - HIGH] = 0;
+  return double[0]!;
 }
 
-/** e^x, within 2 units in the last place; 0 below -745.2, Infinity above 709.8. */
+/** e^x to within 1 ulp; subnormal results to within 1 step. */
 export function exp(x: number): number {
+  if (x > 709.79) return Infinity;
+  if (x < -745.14) return 0;
   if (Number.isNaN(x)) return x;
-  if (x < -746) return 0;
-  if (x > 710) return Infinity;
-  const n = Math.round(x / (LN2_HIGH + LN2_LOW));
-  const r = x - n * LN2_HIGH - n * LN2_LOW;
-  // The series of e^r - 1 for |r| <= ln 2 / 2, from the smallest term on.
-  let p = 0;
-  for (let i = 14; i >= 1; i--) p = ((1 + p) * r) / i;
-  const half = Math.trunc(n / 2);
-  return (1 + p) * powerOfTwo(half) * powerOfTwo(n - half);
+  // x = k ln 2 + r + low with |r| <= ln(2) / 2; e^r by its series up to r^13.
+  const k = Math.floor(x * INV_LN2 + 0.5);
+  const high = x - k * LN2_HIGH;
+  const r = high - k * LN2_LOW;
+  const low = high - r - k * LN2_LOW;
+  let p = 1 / 6227020800;
+  p = p * r + 1 / 479001600;
+  p = p * r + 1 / 39916800;
+  p = p * r + 1 / 3628800;
+  p = p * r + 1 / 362880;
+  p = p * r + 1 / 40320;
+  p = p * r + 1 / 5040;
+  p = p * r + 1 / 720;
+  p = p * r + 1 / 120;
+  p = p * r + 1 / 24;
+  p = p * r + 1 / 6;
+  p = p * r + 0.5;
+  // 1 + r loses the end of r: what is lost is added with the small terms.
+  const sum = 1 + r;
+  const value = sum + (1 - sum + r + (p * r * r + low));
+  if (k > 1023) return value * 2 * powerOfTwo(k - 1);
+  if (k < -1022) return value * powerOfTwo(k + 60) * powerOfTwo(-60);
+  return value * powerOfTwo(k);
 }
 
-/** ln x, within 2 units in the last place; -Infinity at 0, NaN below. */
+/** The natural logarithm to within 1 ulp. -Infinity for 0, NaN below. */
 export function log(x: number): number {
-  if (x === 0) return -Infinity;
-  if (!(x > 0)) return NaN;
-  if (x === Infinity) return Infinity;
-  if (x < 2 ** -1022) return log(x * 2 ** 54) - 54 * (LN2_HIGH + LN2_LOW);
-  bits.setFloat64(0, x);
-  const high = bits.getUint32(0);
-  let exponent = (high >>> 20) - 1023;
-  bits.setUint32(0, (high & 0xfffff) | (1023 << 20));
-  let m = bits.getFloat64(0); // 1 <= m < 2
+  if (!(x > 0)) return x === 0 ? -Infinity : NaN;
+  if (x === Infinity) return x;
+  let k = 0;
+  let normal = x;
+  if (x < 2 ** -1022) {
+    normal = x * 2 ** 54;
+    k = -54;
+  }
+  // x = m 2^k with m from sqrt(1/2) to sqrt(2); ln m = 2 artanh(s), s = f / (2 + f), f = m - 1.
+  double[0] = normal;
+  k += (words[HIGH]! >>> 20) - 1023;
+  words[HIGH] = (words[HIGH]! & 0xfffff) | 0x3ff00000;
+  let m = double[0]!;
   if (m > Math.SQRT2) {
     m /= 2;
-    exponent++;
+    k++;
   }
-  // ln m = 2 artanh s, s = (m - 1) / (m + 1), |s| < 0.172
-  const s = (m - 1) / (m + 1);
-  const z = s * s;
-  let p = 0;
-  for (let i = 23; i >= 3; i -= 2) p = (p + 1 / i) * z;
-  return exponent * LN2_HIGH + (exponent * LN2_LOW + 2 * s * (1 + p));
+  const f = m - 1;
+  const s = f / (2 + f);
+  const s2 = s * s;
+  let p = 2 / 23;
+  for (let n = 21; n >= 3; n -= 2) p = p * s2 + 2 / n;
+  // 2 s = f - s f: the large term, f, is exact, so that rounding touches the small ones only.
+  const small = s * (f - p * s2);
+  return k * LN2_HIGH + (f - (small - k * LN2_LOW));
+}
+
+/** Absolute error below 1e-15 for |x| <= 1e6 radians, growing beyond. NaN for infinities. */
+export function sin(x: number): number {
+  return sineOfQuarter(x, 0);
+}
+
+/** Absolute error below 1e-15 for |x| <= 1e6 radians, growing beyond. NaN for infinities. */
+export function cos(x: number): number {
+  return sineOfQuarter(x, 1);
+}
+
+/** sin(x + quarters * pi / 2) */
+function sineOfQuarter(x: number, quarters: number): number {
+  // x = n pi / 2 + r with |r| <= pi / 4.
+  const n = Math.floor(x * INV_HALF_PI + 0.5);
+  const r = x - n * HALF_PI_HIGH - n * HALF_PI_MID - n * HALF_PI_LOW;
+  const quadrant = (((n + quarters) % 4) + 4) % 4;
+  const value = quadrant % 2 === 0 ? sineSeries(r) : cosineSeries(r);
+  return quadrant < 2 ? value : -value;
+}
+
+/** |r| <= pi / 4: up to r^17. */
+function sineSeries(r: number): number {
+  const r2 = r * r;
+  let p = 1 / 355687428096000;
+  p = p * r2 - 1 / 1307674368000;
+  p = p * r2 + 1 / 6227020800;
+  p = p * r2 - 1 / 39916800;
+  p = p * r2 + 1 / 362880;
+  p = p * r2 - 1 / 5040;
+  p = p * r2 + 1 / 120;
+  p = p * r2 - 1 / 6;
+  return r + r * r2 * p;
+}
+
+/** |r| <= pi / 4: up to r^16. */
+function cosineSeries(r: number): number {
+  const r2 = r * r;
+  let p = 1 / 20922789888000;
+  p = p * r2 - 1 / 87178291200;
+  p = p * r2 + 1 / 479001600;
+  p = p * r2 - 1 / 3628800;
+  p = p * r2 + 1 / 40320;
+  p = p * r2 - 1 / 720;
+  p = p * r2 + 1 / 24;
+  p = p * r2 - 0.5;
+  return 1 + r2 * p;
 }

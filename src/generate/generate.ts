@@ -153,11 +153,13 @@ class Run implements Generation {
   #checkLength(): number {
     const { length } = this.#promptIds;
     const { contextLength, vocabSize } = this.#source;
-    if (length === 0)
-      throw new TernlightError('invalid-option', 'prompt: it has no tokens, expected one at least');
+    if (length === 0) throw new TernlightError('invalid-option', 'prompt: it has no tokens, expected one at least');
     const wrong = this.#promptIds.find((id) => !(Number.isInteger(id) && id >= 0 && id < vocabSize));
     if (wrong !== undefined)
-      throw new TernlightError('invalid-option', `prompt: it has the id ${show(wrong)}, expected integers from 0 to ${vocabSize - 1}`);
+      throw new TernlightError(
+        'invalid-option',
+        `prompt: it has the id ${show(wrong)}, expected integers from 0 to ${vocabSize - 1}`,
+      );
     if (length > contextLength)
       throw new TernlightError(
         'context-full',

@@ -10,8 +10,9 @@ const STEPS = 100_000;
 const STEPS_PER_ITEM = 2000;
 /** Characters and items that a value may hold, beside eight times the variables' own. */
 const VALUE_SIZE = 1 << 20;
-/** Characters that one step has to handle for the price of a step. */
+/** Characters, or items of a list, that are handled for the price of a step. */
 const CHARS_PER_STEP = 256;
+const ITEMS_PER_STEP = 16;
 /** A macro's body is searched for names each time its definition is met. */
 const STEPS_PER_MACRO = 500;
 
@@ -40,7 +41,7 @@ const Base = Interpreter as unknown as new (scope: Environment) => Steps;
 class BoundedInterpreter extends Base {
   #steps: number;
   readonly #maxSize: number;
-  /** Of lists and mappings, which do not change once they are made. */
+  /** Of lists and mappings that hold no namespace: they do not change once they are made. */
   readonly #sizes = new WeakMap<Value, number>();
   /** Size of the value that the filter or method about to take arguments works on. */
   #operandSize = 0;
@@ -57,7 +58,8 @@ class BoundedInterpreter extends Base {
     if (node?.type === 'Evaluated') return (node as unknown as { result: Value }).result;
     const result = super.evaluate(node, scope);
     const { value } = result;
-    if (typeof value === 'string' || Array.isArray(value)) this.#spend(value.length / CHARS_PER_STEP);
+    if (typeof value === 'string') this.#spend(value.length / CHARS_PER_STEP);
+    else if (Array.isArray(value)) this.#spend(value.length / ITEMS_PER_STEP);
     if (this.#size(result) > this.#maxSize) throw new Error('a value grows too large');
     return result;
   }
@@ -123,12 +125,14 @@ class BoundedInterpreter extends Base {
     if (known !== undefined) return known;
     const parts: Iterable<Value> = content instanceof Map ? content.values() : (content as Value[]);
     let size = 1;
+    let fixed = value.type !== 'NamespaceValue';
     for (const part of parts) {
-      this.#spend(1 / 16);
+      this.#spend(1 / ITEMS_PER_STEP);
       size += this.#size(part);
       if (size > this.#maxSize) break;
+      if (typeof part.value === 'object' && part.value !== null && !this.#sizes.has(part)) fixed = false;
     }
-    if (value.type !== 'NamespaceValue') this.#sizes.set(value, size);
+    if (fixed) this.#sizes.set(value, size);
     return size;
   }
 }
@@ -182,7 +186,17 @@ function globals(): Record<string, unknown> {
   const raise_exception = (message: unknown) => {
     throw new Error(String(message));
   };
-  return { true: true, True: true, false: false, False: false, none: null, None: null, range, raise_exception, strftime_now };
+  return {
+    true: true,
+    True: true,
+    false: false,
+    False: false,
+    none: null,
+    None: null,
+    range,
+    raise_exception,
+    strftime_now,
+  };
 }
 
 const MONTHS = 'January February March April May June July August September October November December'.split(' ');
@@ -196,7 +210,12 @@ function strftime_now(format: string): string {
   const day = DAYS[now.getDay()]!;
   const fields: Record<string, string> = {
     '%': '%',
-    ...{ Y: String(now.getFullYear()), y: two(now.getFullYear() % 100), m: two(now.getMonth() + 1), d: two(now.getDate()) },
+    ...{
+      Y: String(now.getFullYear()),
+      y: two(now.getFullYear() % 100),
+      m: two(now.getMonth() + 1),
+      d: two(now.getDate()),
+    },
     ...{ B: month, b: month.slice(0, 3), A: day, a: day.slice(0, 3) },
     ...{ H: two(now.getHours()), M: two(now.getMinutes()), S: two(now.getSeconds()) },
   };

@@ -1,159 +1,152 @@
-// From a row of logits to the next token. All arithmetic is f64 with the engine's own exp: same seed, same token,
-// whatever the runtime.
+// Logits to a token. Knows no text and no session. The same logits, options and seed give the same token everywhere:
+// exp and log are our own, sums run in a fixed order, random numbers are integers.
 import { TernlightError } from '../errors.ts';
 import { exp, log } from '../math.ts';
-import { topTokens } from './candidates.ts';
 import type { SamplingOptions } from './options.ts';
 import { Random } from './random.ts';
+import { type CheckedSampling, checkSampling } from './sampling-options.ts';
+import { likeliest } from './top-k.ts';
 
-const DEFAULTS = {
-  temperature: 0.7,
-  topK: 40,
-  topP: 0.95,
-  minP: 0,
-  repetitionPenalty: 1,
-  presencePenalty: 0,
-  frequencyPenalty: 0,
-  penaltyWindow: 64,
-};
-
-const BOUNDS: Record<keyof typeof DEFAULTS, [min: number, max: number, integer?: boolean]> = {
-  temperature: [0, 100],
-  topK: [0, 2 ** 31, true],
-  topP: [0, 1],
-  minP: [0, 1],
-  repetitionPenalty: [1e-3, 1e3],
-  presencePenalty: [-1e3, 1e3],
-  frequencyPenalty: [-1e3, 1e3],
-  penaltyWindow: [0, 2 ** 31, true],
-};
+/** How many candidates are tried first where topP alone limits them. */
+const FIRST_NUCLEUS = 256;
 
 /**
- * Penalties, then greedy if the temperature is 0; else top-k, top-p, min-p (on the probabilities at temperature 1, as
- * llama.cpp's default chain), then the temperature and a seeded draw.
+ * penalties -> greedy if temperature is 0 -> topK -> softmax at the temperature -> topP -> minP -> draw.
+ * The order for which models publish their settings: topP and minP see the probabilities at the temperature, among
+ * the topK candidates. (llama.cpp's default chain applies the temperature last.)
  */
 export class Sampler {
-  readonly seed: number;
-  readonly #o: typeof DEFAULTS;
+  readonly options: CheckedSampling;
   readonly #random: Random;
-  readonly #limit: number;
+  readonly #vocabSize: number;
+  #penalized = new Float32Array(0);
+  #weights = new Float64Array(0);
 
   /**
-   * @param limit ids from here on are never chosen: rows of the head that have no token.
-   * Throws invalid-option, naming the option.
+   * @param vocabSize number of token strings: rows of logits beyond them are padding and never drawn
+   * Throws "invalid-option".
    */
-  constructor(options: SamplingOptions, limit: number) {
-    const o = { ...DEFAULTS };
-    for (const name of Object.keys(DEFAULTS) as (keyof typeof DEFAULTS)[]) {
-      const value = options[name] ?? DEFAULTS[name];
-      const [min, max, integer] = BOUNDS[name];
-      if (!(value >= min && value <= max) || (integer && !Number.isInteger(value)))
-        throw new TernlightError(
-          'invalid-option',
-          `options: ${name} is ${value}, expected ${integer ? 'an integer' : 'a number'} from ${min} to ${max}`,
-        );
-      o[name] = value;
-    }
-    const seed = options.seed ?? Math.floor(Math.random() * 2 ** 32);
-    if (!Number.isSafeInteger(seed) || seed < 0)
-      throw new TernlightError('invalid-option', `options: seed is ${seed}, expected an integer from 0 to 2^53 - 1`);
-    this.#o = o;
-    this.seed = seed;
-    this.#random = new Random(seed);
-    this.#limit = limit;
+  constructor(options: SamplingOptions, vocabSize: number) {
+    this.options = checkSampling(options);
+    this.#random = new Random(this.options.seed);
+    this.#vocabSize = vocabSize;
   }
 
-  /** @param history all tokens before, prompt included. `logits` is as before when this returns. */
+  /** @param history all tokens so far, prompt included: the penalties look at its end. `logits` is not changed. */
   sample(logits: Float32Array, history: readonly number[]): number {
-    const changed = this.#penalize(logits, history);
-    try {
-      return this.#choose(logits);
-    } finally {
-      for (const [id, value] of changed) logits[id] = value;
+    const count = Math.min(this.#vocabSize, logits.length);
+    const penalized = this.#penalize(logits, history, count);
+    const best = greatest(penalized, count);
+    return this.options.temperature === 0 ? best : this.#draw(penalized, count, penalized[best]!);
+  }
+
+  #penalize(logits: Float32Array, history: readonly number[], count: number): Float32Array {
+    const { repetitionPenalty, presencePenalty, frequencyPenalty, penaltyWindow } = this.options;
+    const off = repetitionPenalty === 1 && presencePenalty === 0 && frequencyPenalty === 0;
+    if (off || penaltyWindow === 0) return logits;
+    if (this.#penalized.length !== logits.length) this.#penalized = new Float32Array(logits.length);
+    this.#penalized.set(logits);
+    const times = new Map<number, number>();
+    for (const id of history.slice(-penaltyWindow)) times.set(id, (times.get(id) ?? 0) + 1);
+    for (const [id, n] of times) {
+      if (id >= count) continue;
+      const logit = logits[id]!;
+      const repeated = logit > 0 ? logit / repetitionPenalty : logit * repetitionPenalty;
+      this.#penalized[id] = repeated - presencePenalty - n * frequencyPenalty;
     }
+    return this.#penalized;
   }
 
-  /** Natural logarithm of a token's probability at temperature 1. */
-  logprob(logits: Float32Array, id: number): number {
-    const most = this.#most(logits);
-    let sum = 0;
-    for (let i = 0; i < this.#limit; i++) sum += exp(logits[i]! - most);
-    return logits[id]! - most - log(sum);
-  }
-
-  #penalize(logits: Float32Array, history: readonly number[]): [id: number, before: number][] {
-    const { repetitionPenalty, presencePenalty, frequencyPenalty, penaltyWindow } = this.#o;
-    const changed: [number, number][] = [];
-    if (penaltyWindow === 0 || (repetitionPenalty === 1 && presencePenalty === 0 && frequencyPenalty === 0))
-      return changed;
-    const counts = new Map<number, number>();
-    for (const id of history.slice(-penaltyWindow)) counts.set(id, (counts.get(id) ?? 0) + 1);
-    for (const [id, count] of counts) {
-      if (id >= logits.length) continue;
-      const before = logits[id]!;
-      changed.push([id, before]);
-      const scaled = before > 0 ? before / repetitionPenalty : before * repetitionPenalty;
-      logits[id] = scaled - presencePenalty - frequencyPenalty * count;
-    }
-    return changed;
-  }
-
-  #choose(logits: Float32Array): number {
-    const { temperature, topK } = this.#o;
-    if (temperature === 0) return this.#greedy(logits);
-    const most = this.#most(logits);
-    const ids = this.#nucleus(logits, most, topK === 0 ? this.#limit : Math.min(topK, this.#limit));
-    let sum = 0;
-    const weights = ids.map((id) => {
-      const weight = exp((logits[id]! - most) / temperature);
-      sum += weight;
-      return weight;
-    });
-    let left = this.#random.uniform() * sum;
-    for (const [i, weight] of weights.entries()) {
-      left -= weight;
-      if (left < 0) return ids[i]!;
-    }
-    return ids[ids.length - 1]!;
-  }
-
-  /** What top-k, top-p and min-p leave, likeliest first. The list grows only as far as it must. */
-  #nucleus(logits: Float32Array, most: number, k: number): number[] {
-    const { topP, minP } = this.#o;
-    const whole = k === this.#limit;
-    // Without a top-k, probabilities are shares of the whole vocabulary.
+  #draw(logits: Float32Array, count: number, max: number): number {
+    const { topK, topP, minP, temperature } = this.options;
+    const weight = (id: number) => exp((logits[id]! - max) / temperature);
+    const limited = topK > 0 && topK < count;
+    let ids: Int32Array | undefined;
+    if (limited) ids = likeliest(logits, count, topK);
+    else if (topP < 1) ids = this.#nucleus(logits, count, weight);
+    const length = ids?.length ?? count;
+    if (this.#weights.length < length) this.#weights = new Float64Array(length);
+    const weights = this.#weights;
     let total = 0;
-    if (whole && topP < 1) for (let i = 0; i < this.#limit; i++) total += exp(logits[i]! - most);
-    for (let count = whole ? Math.min(256, k) : k; ; count = Math.min(4 * count, k)) {
-      const ids = topTokens(logits, this.#limit, count);
-      const weights = ids.map((id) => exp(logits[id]! - most));
-      if (!whole) total = weights.reduce((a, b) => a + b, 0);
-      let keep = 0;
-      let mass = 0;
-      while (keep < ids.length && weights[keep]! >= minP && (keep === 0 || topP >= 1 || mass < topP * total))
-        mass += weights[keep++]!;
-      if (keep < ids.length || count === k) return ids.slice(0, Math.max(1, keep));
+    for (let i = 0; i < length; i++) {
+      weights[i] = weight(ids ? ids[i]! : i);
+      total += weights[i]!;
     }
+    let kept = length;
+    if (limited && topP < 1) {
+      const enough = topP * total;
+      total = weights[0]!;
+      for (kept = 1; kept < length && total < enough; kept++) total += weights[kept]!;
+    }
+    if (minP > 0) {
+      total = 0;
+      for (let i = 0; i < kept; i++) {
+        // The likeliest has weight 1.
+        if (weights[i]! < minP) weights[i] = 0;
+        total += weights[i]!;
+      }
+    }
+    let left = this.#random.next() * total;
+    let last = 0;
+    for (let i = 0; i < kept; i++) {
+      if (weights[i] === 0) continue;
+      last = i;
+      left -= weights[i]!;
+      if (left < 0) break;
+    }
+    return ids ? ids[last]! : last;
   }
 
-  #greedy(logits: Float32Array): number {
-    const most = this.#most(logits);
-    return logits.indexOf(most);
-  }
-
-  #most(logits: Float32Array): number {
-    let most = -Infinity;
-    for (let i = 0; i < this.#limit; i++) {
-      const v = logits[i]!;
-      if (v > most) most = v;
-      else if (v !== v)
-        throw new TernlightError(
-          'internal',
-          `sampler: logit ${i} is NaN; the model file is damaged or its architecture is mislabelled`,
-        );
+  /** The smallest set of tokens, likeliest first, that has topP of all probability. */
+  #nucleus(logits: Float32Array, count: number, weight: (id: number) => number): Int32Array {
+    let total = 0;
+    for (let id = 0; id < count; id++) total += weight(id);
+    const enough = this.options.topP * total;
+    for (let tried = FIRST_NUCLEUS; ; tried *= 8) {
+      const ids = likeliest(logits, count, Math.min(tried, count));
+      let sum = 0;
+      for (let i = 0; i < ids.length; i++) {
+        sum += weight(ids[i]!);
+        if (sum >= enough) return ids.subarray(0, i + 1);
+      }
+      // Sums in two orders differ in their last bits.
+      if (tried >= count) return ids;
     }
-    if (!Number.isFinite(most))
-      throw new TernlightError('internal', `sampler: the largest logit is ${most}; the model file is damaged`);
-    return most;
   }
+}
+
+/** The natural logarithm of a token's probability at temperature 1, without penalties. */
+export function logprob(logits: Float32Array, id: number): number {
+  return logits[id]! - logSumExp(logits);
+}
+
+/** ln of the sum of e^logit, in f64. */
+export function logSumExp(logits: Float32Array): number {
+  const max = logits[greatest(logits, logits.length)]!;
+  let sum = 0;
+  for (let i = 0; i < logits.length; i++) sum += exp(logits[i]! - max);
+  return max + log(sum);
+}
+
+/** The id of the greatest logit, the lowest on ties. -Infinity is a token that can not come; NaN is a fault. */
+function greatest(logits: Float32Array, count: number): number {
+  let best = -1;
+  let max = -Infinity;
+  for (let id = 0; id < count; id++) {
+    const logit = logits[id]!;
+    if (logit > max) {
+      max = logit;
+      best = id;
+    } else if (Number.isNaN(logit)) throw badLogits(`the logit of token ${id} is NaN`);
+  }
+  if (best < 0) throw badLogits(count === 0 ? 'there are no logits' : 'all logits are -Infinity');
+  if (max === Infinity) throw badLogits(`the logit of token ${best} is Infinity`);
+  return best;
+}
+
+function badLogits(what: string): TernlightError {
+  return new TernlightError(
+    'internal',
+    `sampler: ${what}, expected finite numbers; the model file is damaged or a kernel at fault`,
+  );
 }

@@ -1,37 +1,62 @@
-// Finds stop texts in streamed text, and holds back what may yet become one.
+// Ends a text before the first of some stop texts, however the text is cut into pieces. Knows no tokens.
+import { TernlightError } from '../errors.ts';
+import { show } from './sampling-options.ts';
 
 export class StopMatcher {
   readonly #stops: readonly string[];
+  /** The end of the text so far, as long as it may be the beginning of a stop text. */
   #held = '';
+  #stopped = false;
 
-  constructor(stops: readonly string[]) {
-    this.#stops = stops.filter((stop) => stop.length > 0);
+  /** Throws "invalid-option". */
+  constructor(stop: string | readonly string[] | undefined) {
+    const stops: readonly unknown[] = stop === undefined ? [] : Array.isArray(stop) ? stop : [stop];
+    for (const text of stops)
+      if (typeof text !== 'string' || text === '')
+        throw new TernlightError(
+          'invalid-option',
+          `options: stop has ${show(text)}, expected texts that are not empty`,
+        );
+    this.#stops = stops as readonly string[];
   }
 
-  /** What can be shown now; `stopped` once a stop text was met: the text before it is the last. */
-  push(text: string): { text: string; stopped: boolean } {
-    if (this.#stops.length === 0) return { text, stopped: false };
-    const all = this.#held + text;
-    const found = this.#stops.map((stop) => all.indexOf(stop)).filter((at) => at >= 0);
-    if (found.length > 0) {
-      this.#held = '';
-      return { text: all.slice(0, Math.min(...found)), stopped: true };
+  /** Whether a stop text was met; nothing comes after it. */
+  get stopped(): boolean {
+    return this.#stopped;
+  }
+
+  /** Takes the next piece; gives the text that no stop text can take back any more. */
+  push(piece: string): string {
+    if (this.#stopped) return '';
+    const text = this.#held + piece;
+    // The one that is complete first, the longest of these: the answer must not depend on how the text is cut.
+    let cut = -1;
+    let end = Infinity;
+    for (const stop of this.#stops) {
+      const at = text.indexOf(stop);
+      if (at < 0 || at + stop.length > end || (at + stop.length === end && at > cut)) continue;
+      cut = at;
+      end = at + stop.length;
     }
-    const hold = Math.max(0, ...this.#stops.map((stop) => heldBack(all, stop)));
-    this.#held = all.slice(all.length - hold);
-    return { text: all.slice(0, all.length - hold), stopped: false };
+    this.#stopped = cut >= 0;
+    const shown = this.#stopped ? cut : text.length - this.#beginning(text);
+    this.#held = this.#stopped ? '' : text.slice(shown);
+    return text.slice(0, shown);
   }
 
-  /** What was held back, when no more text comes. */
+  /** What is held back at the end of the text. */
   end(): string {
     const rest = this.#held;
     this.#held = '';
     return rest;
   }
-}
 
-/** Length of the longest end of `text` that is a beginning of `stop`. */
-function heldBack(text: string, stop: string): number {
-  for (let n = Math.min(stop.length - 1, text.length); n > 0; n--) if (text.endsWith(stop.slice(0, n))) return n;
-  return 0;
+  /** Length of the longest end of `text` that is the beginning of a stop text. */
+  #beginning(text: string): number {
+    let longest = 0;
+    for (const stop of this.#stops)
+      for (let n = Math.min(stop.length - 1, text.length); n > longest; n--)
+        if (stop.startsWith(text.slice(text.length - n))) longest = n;
+    return longest;
+  }
 }

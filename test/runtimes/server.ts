@@ -31,13 +31,12 @@ export async function serve(): Promise<TestServer> {
     const [, set = '', ...rest] = normalize(pathname).split('/');
     const headers = HEADERS[set];
     const file = join(root, ...rest);
-    let size: number;
-    try {
-      size = statSync(file).size;
-    } catch {
+    const stat = statSync(file, { throwIfNoEntry: false });
+    if (!(set in HEADERS) || !stat?.isFile()) {
       response.writeHead(404).end('not here');
       return;
     }
+    const { size } = stat;
     const base = {
       ...headers,
       'content-type': TYPES[extname(file)] ?? 'text/plain',

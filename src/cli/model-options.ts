@@ -1,0 +1,108 @@
+// The options of every command that runs a model, and the model they ask for.
+import type { ErrorCode, LoadOptions, Model } from '../index.ts';
+import { load, TernlightError } from '../index.ts';
+import type { KvType, RowKernel } from '../plan/builder.ts';
+import type { Variant } from '../runtime/variant.ts';
+import type { Context } from './command.ts';
+import { print } from './io.ts';
+import { type Options, UsageError, type Values } from './options.ts';
+import { Progress } from './progress.ts';
+import { bytes, dim, printable } from './text.ts';
+
+export const sourceOptions = {
+  model: {
+    type: 'text',
+    short: 'm',
+    value: 'FILE',
+    help: 'path or http(s) address of a GGUF file, or synthetic:NAME (default: the one in the package)',
+  },
+} as const satisfies Options;
+
+export const modelOptions = {
+  ...sourceOptions,
+  ctx: {
+    type: 'integer',
+    short: 'c',
+    value: 'TOKENS',
+    min: 1,
+    max: 2 ** 20,
+    help: "context, prompt and answer (default: the model's, at most 4096)",
+  },
+  kv: {
+    type: 'choice',
+    choices: ['f16', 'f32'] satisfies KvType[],
+    help: 'type of cached keys and values (default: f16)',
+  },
+  head: {
+    type: 'choice',
+    choices: ['auto', 'stored', 'int8'] satisfies LoadOptions['head'][],
+    help: 'how embedding and head are held (default: auto, int8 where they are large and 16 bits)',
+  },
+  threads: {
+    type: 'integer',
+    short: 't',
+    value: 'N',
+    min: 1,
+    max: 64,
+    help: 'threads (default: the cores that help, at most 8)',
+  },
+  variant: {
+    type: 'choice',
+    choices: ['simd', 'relaxed', 'simd-threads', 'relaxed-threads'] satisfies Variant[],
+    help: 'advanced: which build (default: the best that runs here)',
+  },
+  kernel: {
+    type: 'choice',
+    choices: ['dot', 'i16', 'wide'] satisfies RowKernel[],
+    help: 'advanced: which kernel multiplies single tokens (default: the fastest here)',
+  },
+} as const satisfies Options;
+
+export type ModelValues = Partial<Values<typeof modelOptions>>;
+
+export function loadOptions(values: ModelValues): LoadOptions {
+  const { ctx, kv, head, threads, variant, kernel } = values;
+  // Commands hold one conversation: memory for more is not even reserved.
+  return { contextLength: ctx, kv, head, threads, variant, kernel, sessions: 1 };
+}
+
+/** Loads the model, tells what is unusual about it, and disposes of it when `use` is done. */
+export async function withModel<T>(
+  { io, interrupt }: Context,
+  values: ModelValues & { json: boolean },
+  use: (model: Model) => Promise<T>,
+): Promise<T> {
+  const progress = new Progress(io.stderr);
+  let model: Model;
+  try {
+    model = await load(values.model, {
+      ...loadOptions(values),
+      signal: interrupt.signal,
+      onProgress: ({ loadedBytes, totalBytes }) => {
+        if (totalBytes !== undefined) progress.show('loading', loadedBytes, totalBytes, ` of ${bytes(totalBytes)}`);
+      },
+    });
+  } finally {
+    progress.clear();
+  }
+  try {
+    const { notes, threadsNote } = model.info;
+    if (!values.json)
+      for (const note of [...notes, ...(threadsNote ? [threadsNote] : [])])
+        await print(io.stderr, `${dim(io, io.stderr, `note: ${printable(note)}`)}\n`);
+    return await use(model);
+  } finally {
+    await model.dispose();
+  }
+}
+
+/** Refuses ids that are no tokens. */
+export function checkIds(ids: readonly number[], vocabSize: number): void {
+  const wrong = ids.find((id) => id >= vocabSize);
+  if (wrong !== undefined)
+    throw new UsageError(`--ids: got ${wrong}, expected ids from 0 to ${vocabSize - 1}, the model's vocabulary`);
+}
+
+export function failure(code: ErrorCode, message: string): TernlightError {
+  return new TernlightError(code, message);
+}
