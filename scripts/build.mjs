@@ -78,6 +78,16 @@ function virtual(modules) {
   };
 }
 
+/** The command line uses the module beside it instead of holding a copy. */
+const beside = {
+  name: 'beside',
+  setup(build) {
+    build.onResolve({ filter: /\/index\.ts$/ }, ({ path, importer }) =>
+      path === '../index.ts' && importer.includes('cli') ? { path: './ternlight.js', external: true } : undefined,
+    );
+  },
+};
+
 async function buildBundles() {
   if (!existsSync('src/index.ts')) return;
   const poolWorker = await workerText('src/runtime/worker.ts');
@@ -99,7 +109,7 @@ async function buildBundles() {
       entryPoints: ['src/cli/main.ts'],
       outfile: 'dist/cli.js',
       platform: 'node',
-      external: ['./ternlight.js'],
+      plugins: [beside],
       banner: { js: '#!/usr/bin/env node' },
     });
   }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { cos, exp, log, sin } from '../src/math.ts';
 import { Random } from '../src/generate/random.ts';
+import { cos, exp, log, sin } from '../src/math.ts';
 
 const relative = (a: number, b: number) => (a === b ? 0 : Math.abs(a - b) / Math.abs(b));
 const absolute = (a: number, b: number) => Math.abs(a - b);
@@ -47,7 +47,14 @@ describe('against the runtime', () => {
 
 describe('ends', () => {
   it('of exp', () => {
-    expect([exp(0), exp(-0), exp(-Infinity), exp(-746), exp(710), exp(Infinity)]).toEqual([1, 1, 0, 0, Infinity, Infinity]);
+    expect([exp(0), exp(-0), exp(-Infinity), exp(-746), exp(710), exp(Infinity)]).toEqual([
+      1,
+      1,
+      0,
+      0,
+      Infinity,
+      Infinity,
+    ]);
     expect(exp(Number.NaN)).toBeNaN();
     expect(relative(exp(709.782712893384), 1.797693134862273e308)).toBeLessThan(4.5e-16);
     expect(exp(-745)).toBe(5e-324);

@@ -21,8 +21,6 @@ interface Result extends Pick<ModelInfo, 'runtime' | 'build' | 'kernels' | 'kv' 
   residentMB: number;
 }
 
-const { min, max } = modelOptions.threads;
-
 export const bench = command({
   name: 'bench',
   summary: 'measure tokens per second',
@@ -41,13 +39,15 @@ export const bench = command({
     },
     Model: {
       ...modelOptions,
-      ctx: { ...modelOptions.ctx, help: 'context (default: what -p and -n need)' },
+      ctx: { ...modelOptions.ctx, help: 'context', otherwise: 'what -p and -n need' },
       threads: {
         type: 'integers',
         short: 't',
         value: '1,2,...',
-        ...{ min, max },
-        help: 'numbers of threads to compare (default: the cores that help, at most 8)',
+        min: 1,
+        max: 64,
+        help: 'numbers of threads to compare',
+        otherwise: modelOptions.threads.otherwise,
       },
     },
   },

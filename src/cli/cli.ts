@@ -63,7 +63,9 @@ function find(name: string): Command {
   if (name.startsWith('-')) throw new UsageError(`${name}: expected a command first`);
   const names = commands.map((command) => command.name);
   const meant = nearest(name, [...names, 'help']);
-  throw new UsageError(`${name}: no such command, expected ${meant ? `${meant}?` : names.join(', ')}`);
+  throw new UsageError(
+    `${name}: no such command${meant ? `; did you mean ${meant}?` : `, expected ${names.join(', ')}`}`,
+  );
 }
 
 function checkCount({ argument }: Command, positionals: readonly string[]): void {

@@ -1,8 +1,9 @@
 // ternlight logits: what the model makes of some ids, position by position, to lay beside another engine's numbers.
 import { type FileHandle, open } from 'node:fs/promises';
+import { TernlightError } from '../index.ts';
 import { command } from './command.ts';
 import { print, printJson } from './io.ts';
-import { checkIds, failure, modelOptions, withModel } from './model-options.ts';
+import { checkIds, modelOptions, withModel } from './model-options.ts';
 import { UsageError } from './options.ts';
 import { figure, printable, table } from './text.ts';
 
@@ -55,7 +56,7 @@ async function create(path: string): Promise<FileHandle> {
   try {
     return await open(path, 'w');
   } catch (cause) {
-    throw failure('io', `--out: ${path} cannot be written: ${(cause as Error).message}`);
+    throw new TernlightError('io', `--out: ${path} cannot be written: ${(cause as Error).message}`, { cause });
   }
 }
 

@@ -1,6 +1,5 @@
 // The options of every command that runs a model, and the model they ask for.
-import type { ErrorCode, LoadOptions, Model } from '../index.ts';
-import { load, TernlightError } from '../index.ts';
+import { type LoadOptions, load, type Model } from '../index.ts';
 import type { KvType, RowKernel } from '../plan/builder.ts';
 import type { Variant } from '../runtime/variant.ts';
 import type { Context } from './command.ts';
@@ -14,7 +13,8 @@ export const sourceOptions = {
     type: 'text',
     short: 'm',
     value: 'FILE',
-    help: 'path or http(s) address of a GGUF file, or synthetic:NAME (default: the one in the package)',
+    help: 'path or http(s) address of a GGUF file, or synthetic:NAME',
+    otherwise: 'the one in the package',
   },
 } as const satisfies Options;
 
@@ -26,17 +26,20 @@ export const modelOptions = {
     value: 'TOKENS',
     min: 1,
     max: 2 ** 20,
-    help: "context, prompt and answer (default: the model's, at most 4096)",
+    help: 'context, prompt and answer',
+    otherwise: "the model's, at most 4096",
   },
   kv: {
     type: 'choice',
     choices: ['f16', 'f32'] satisfies KvType[],
-    help: 'type of cached keys and values (default: f16)',
+    help: 'type of cached keys and values',
+    otherwise: 'f16',
   },
   head: {
     type: 'choice',
     choices: ['auto', 'stored', 'int8'] satisfies LoadOptions['head'][],
-    help: 'how embedding and head are held (default: auto, int8 where they are large and 16 bits)',
+    help: 'how embedding and head are held',
+    otherwise: 'auto: int8 where they are large and 16 bits',
   },
   threads: {
     type: 'integer',
@@ -44,17 +47,20 @@ export const modelOptions = {
     value: 'N',
     min: 1,
     max: 64,
-    help: 'threads (default: the cores that help, at most 8)',
+    help: 'threads',
+    otherwise: 'the cores that help, at most 8',
   },
   variant: {
     type: 'choice',
     choices: ['simd', 'relaxed', 'simd-threads', 'relaxed-threads'] satisfies Variant[],
-    help: 'advanced: which build (default: the best that runs here)',
+    help: 'advanced: which build',
+    otherwise: 'the best that runs here',
   },
   kernel: {
     type: 'choice',
     choices: ['dot', 'i16', 'wide'] satisfies RowKernel[],
-    help: 'advanced: which kernel multiplies single tokens (default: the fastest here)',
+    help: 'advanced: which kernel multiplies single tokens',
+    otherwise: 'the fastest here',
   },
 } as const satisfies Options;
 
@@ -101,8 +107,4 @@ export function checkIds(ids: readonly number[], vocabSize: number): void {
   const wrong = ids.find((id) => id >= vocabSize);
   if (wrong !== undefined)
     throw new UsageError(`--ids: got ${wrong}, expected ids from 0 to ${vocabSize - 1}, the model's vocabulary`);
-}
-
-export function failure(code: ErrorCode, message: string): TernlightError {
-  return new TernlightError(code, message);
 }

@@ -4,6 +4,8 @@ interface Described {
   short?: string;
   /** A line of help, without the default and the bounds that other fields tell. */
   help: string;
+  /** What holds without the option, where that is not a constant of ours. */
+  otherwise?: string;
 }
 
 export type Option = Described &

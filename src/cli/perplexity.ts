@@ -14,7 +14,10 @@ export const perplexity = command({
 --json: {nll, ppl, tokens}: mean negative log-likelihood, its exponential, tokens scored.`,
   options: {
     Text: { file: { type: 'text', short: 'f', value: 'TEXT', help: 'a file, or - for standard input; needed' } },
-    Model: { ...modelOptions, ctx: { ...modelOptions.ctx, help: 'tokens of a chunk', default: 512 } },
+    Model: {
+      ...modelOptions,
+      ctx: { ...modelOptions.ctx, help: 'tokens of a chunk', min: 4, default: 512 },
+    },
   },
   async run(context, values) {
     const { io, interrupt } = context;

@@ -17,6 +17,7 @@ Prints the prompt and then the text as it is generated. Ctrl-C stops it (exit co
   async run(context, values, argument) {
     const { io, interrupt } = context;
     const fromInput = argument === undefined || argument === '-';
+    if (fromInput && io.stdin.isTTY) await print(io.stderr, `${dim(io, io.stderr, 'prompt, ended by Ctrl-D:')}\n`);
     const prompt = fromInput ? (await readText(io.stdin, interrupt.signal)).replace(/\r?\n$/, '') : argument;
     return withModel(context, values, async (model) => {
       const generation = model.generate(prompt, { ...generateOptions(values), signal: interrupt.signal });

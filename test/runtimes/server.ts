@@ -28,6 +28,10 @@ export async function serve(): Promise<TestServer> {
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url ?? '/', 'http://localhost');
     requests.push(pathname);
+    if (pathname === '/favicon.ico') {
+      response.writeHead(204).end();
+      return;
+    }
     const [, set = '', ...rest] = normalize(pathname).split('/');
     const headers = HEADERS[set];
     const file = join(root, ...rest);

@@ -1,0 +1,104 @@
+// A tokenizer of single bytes and a source of logits that says a given text: for tests of what stands around a model.
+import type { LogitSource } from '../../src/generate/options.ts';
+import type { EncodeOptions, StreamDecoder, Tokenizer } from '../../src/tokenizer/types.ts';
+
+export const CONTROLS = ['<s>', '</s>', '<|im_start|>', '<|im_end|>', '<|eot_id|>', '<|user|>'];
+
+/** Ids 0 .. 255 are bytes; control tokens follow. */
+export class ByteTokenizer implements Tokenizer {
+  readonly vocabSize: number;
+  readonly bosId: number | undefined;
+  readonly eosId: number;
+  readonly stopIds: ReadonlySet<number>;
+  readonly notes: readonly string[] = [];
+
+  constructor(
+    readonly addsBos = true,
+    readonly controls: readonly string[] = CONTROLS,
+  ) {
+    this.vocabSize = 256 + controls.length;
+    this.bosId = 256;
+    this.eosId = 257;
+    this.stopIds = new Set([257]);
+  }
+
+  encode(text: string, { special = false, bos = true }: EncodeOptions = {}): number[] {
+    const ids: number[] = bos && this.addsBos ? [256] : [];
+    for (let at = 0; at < text.length; ) {
+      const control = special ? this.controls.findIndex((c) => text.startsWith(c, at)) : -1;
+      if (control >= 0) {
+        ids.push(256 + control);
+        at += this.controls[control]!.length;
+      } else {
+        const char = String.fromCodePoint(text.codePointAt(at)!);
+        ids.push(...new TextEncoder().encode(char));
+        at += char.length;
+      }
+    }
+    return ids;
+  }
+
+  decode(ids: readonly number[], options?: { special?: boolean }): string {
+    const decoder = this.decoder(options);
+    return ids.map((id) => decoder.push(id)).join('') + decoder.end();
+  }
+
+  decoder({ special = false }: { special?: boolean } = {}): StreamDecoder {
+    const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
+    return {
+      push: (id) =>
+        id < 256 ? utf8.decode(Uint8Array.of(id), { stream: true }) : special ? this.controls[id - 256]! : '',
+      end: () => utf8.decode(),
+    };
+  }
+
+  token(id: number): string | undefined {
+    return id < 256 ? String.fromCharCode(id) : this.controls[id - 256];
+  }
+
+  id(token: string): number | undefined {
+    const control = this.controls.indexOf(token);
+    return control >= 0 ? 256 + control : undefined;
+  }
+
+  tokenBytes(id: number): Uint8Array {
+    return id < 256 ? Uint8Array.of(id) : new Uint8Array(0);
+  }
+
+  isControl(id: number): boolean {
+    return id >= 256;
+  }
+}
+
+/** After any prompt of `promptLength` tokens it says `answer`, token by token, then the token 257. */
+export class ScriptedSource implements LogitSource {
+  readonly ids: number[] = [];
+  /** What was asked to be computed. */
+  readonly fed: number[][] = [];
+  onFeed: () => void | Promise<void> = () => {};
+
+  constructor(
+    readonly promptLength: number,
+    readonly answer: readonly number[],
+    readonly contextLength = 1000,
+    readonly vocabSize = 300,
+  ) {}
+
+  truncate(lengthTokens: number): void {
+    this.ids.length = Math.min(this.ids.length, lengthTokens);
+  }
+
+  async feed(ids: readonly number[], signal?: AbortSignal): Promise<Float32Array> {
+    this.fed.push([...ids]);
+    for (const id of ids) {
+      await this.onFeed();
+      signal?.throwIfAborted();
+      this.ids.push(id);
+    }
+    const logits = new Float32Array(this.vocabSize);
+    logits[this.answer[this.ids.length - this.promptLength] ?? 257] = 20;
+    // A row that has no token: it must never come.
+    logits[this.vocabSize - 1] = 30;
+    return logits;
+  }
+}
