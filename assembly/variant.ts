@@ -11,12 +11,13 @@ export function heapBase(): usize {
 }
 
 /**
- * A relaxed dot whose second operand is beyond 7 bits, which the specification leaves open: 1 where the engine
- * multiplies by an unsigned byte without saturation, as the one x86 instruction does; else 0. Every kernel gives the
- * same bits whatever the answer; it only tells which one is fast. arm64 answers 0 although its dot is one instruction.
+ * A relaxed dot whose second operand is beyond 7 bits, which the specification leaves open. The answer tells what the
+ * engine made of it, and so whether the i32 dot is fast; every kernel gives the same bits whatever it is.
+ * 1: unsigned, not saturated: the one x86 instruction. 2: signed: arm64. 0: saturated pairs: several x86 instructions.
  */
-export function vnniProbe(): i32 {
+export function relaxedDotProbe(): i32 {
   if (!ASC_FEATURE_RELAXED_SIMD) return 0;
   const v = i32x4.relaxed_dot_i8x16_i7x16_add_s(i8x16.splat(127), i8x16.splat(-86), i32x4.splat(0));
-  return i32x4.extract_lane(v, 0) == 4 * 127 * 170 ? 1 : 0;
+  const sum = i32x4.extract_lane(v, 0);
+  return sum == 4 * 127 * 170 ? 1 : sum == 4 * 127 * -86 ? 2 : 0;
 }

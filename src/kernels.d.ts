@@ -2,7 +2,7 @@
 export interface Kernels {
   variantFlags(): number;
   heapBase(): number;
-  vnniProbe(): number;
+  relaxedDotProbe(): number;
   packV32(codes: number, w: number, cols: number): void;
   packH16(x: number, w: number, scales: number, cols: number): void;
   embedF32(w: number, ids: number, x: number, dim: number, xStride: number, begin: number, end: number): void;

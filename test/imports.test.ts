@@ -15,9 +15,10 @@ function filesOf(folder: string): string[] {
 /** Imported files and packages of a file, types included. */
 function importsOf(file: string): string[] {
   const text = readFileSync(join(root, file), 'utf8');
-  return [...text.matchAll(/^(?:import|export)\b[^;]*?from '([^']+)'/gm), ...text.matchAll(/\bimport\('([^']+)'\)/g)].map(([, path]) =>
-    path!.startsWith('.') ? relative(root, join(root, dirname(file), path!)) : path!,
-  );
+  return [
+    ...text.matchAll(/^(?:import|export)\b[^;]*?from '([^']+)'/gm),
+    ...text.matchAll(/\bimport\('([^']+)'\)/g),
+  ].map(([, path]) => (path!.startsWith('.') ? relative(root, join(root, dirname(file), path!)) : path!));
 }
 
 /** What a folder may import besides itself. */
@@ -49,7 +50,8 @@ describe('imports', () => {
       expect(files.length).toBeGreaterThan(0);
       for (const file of files) {
         for (const path of importsOf(file)) {
-          const fine = path.startsWith(`${folder}/`) || allowed.some((a) => (a.endsWith('/') ? path.startsWith(a) : path === a));
+          const fine =
+            path.startsWith(`${folder}/`) || allowed.some((a) => (a.endsWith('/') ? path.startsWith(a) : path === a));
           expect(fine, `${file} imports ${path}`).toBe(true);
         }
       }
@@ -77,7 +79,9 @@ describe('imports', () => {
   });
 
   it('leave src/kernels.d.ts as the build makes it', () => {
-    const declared = [...readFileSync(join(root, 'src/kernels.d.ts'), 'utf8').matchAll(/^ {2}(\w+)\(/gm)].map(([, name]) => name);
+    const declared = [...readFileSync(join(root, 'src/kernels.d.ts'), 'utf8').matchAll(/^ {2}(\w+)\(/gm)].map(
+      ([, name]) => name,
+    );
     const module = new WebAssembly.Module(readFileSync(join(root, 'build/simd.wasm')));
     const exported = WebAssembly.Module.exports(module)
       .filter(({ kind }) => kind === 'function')

@@ -1,7 +1,8 @@
 // What strangers' files, addresses and options may do: one clear error, before memory is taken; then life goes on.
+
+import { readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readGguf } from '../src/formats/gguf.ts';
@@ -32,11 +33,15 @@ function changed(find: string, replace: string): Uint8Array {
 
 describe('a file that is not a usable model', () => {
   it('is refused by name', async () => {
-    expect((await refusal(changed('bitnet-b1.58', 'bitnet-b1.59'))).message).toMatch(/architecture "bitnet-b1.59" is not known/);
-    expect((await refusal(changed('blk.2.attn_q.weight', 'blk.2.attn_x.weight'))).message).toMatch(/blk\.2\.attn_x\.weight is not part/);
-    expect((await refusal(changed('bitnet-b1.58.attention.head_count', 'bitnet-b1.58.attention.xead_count'))).message).toMatch(
-      /attention\.head_count is missing/,
+    expect((await refusal(changed('bitnet-b1.58', 'bitnet-b1.59'))).message).toMatch(
+      /architecture "bitnet-b1.59" is not known/,
     );
+    expect((await refusal(changed('blk.2.attn_q.weight', 'blk.2.attn_x.weight'))).message).toMatch(
+      /blk\.2\.attn_x\.weight is not part/,
+    );
+    expect(
+      (await refusal(changed('bitnet-b1.58.attention.head_count', 'bitnet-b1.58.attention.xead_count'))).message,
+    ).toMatch(/attention\.head_count is missing/);
     expect((await refusal(bytes.subarray(0, 2_000_000))).message).toMatch(/cut short|truncated|ends/);
     expect((await refusal(new Uint8Array(0))).code).toBe('invalid-file');
     expect((await refusal(new TextEncoder().encode('<!doctype html><title>404</title>'))).message).toMatch(/web page/);
@@ -72,7 +77,10 @@ describe('a file that is not a usable model', () => {
 
   it('of the malformed set is refused, its control accepted', async () => {
     if (!hasTruth('truth/malformed', 'malformed files')) return;
-    const manifest = JSON.parse(readFileSync(truthPath('truth/malformed/manifest.json'), 'utf8')) as { file: string; expect: string }[];
+    const manifest = JSON.parse(readFileSync(truthPath('truth/malformed/manifest.json'), 'utf8')) as {
+      file: string;
+      expect: string;
+    }[];
     for (const { file, expect: wanted } of manifest) {
       const path = truthPath(`truth/malformed/${file}`);
       if (wanted === 'reject') await refusal(path);
@@ -135,7 +143,8 @@ describe('an address', () => {
   let origin: string;
   beforeAll(async () => {
     server = createServer((request, response) => {
-      if (request.url === '/whole') response.writeHead(200, { 'content-length': bytes.length }).end(bytes); // ignores ranges
+      if (request.url === '/whole')
+        response.writeHead(200, { 'content-length': bytes.length }).end(bytes); // ignores ranges
       else if (request.url === '/broken') {
         response.writeHead(200, { 'content-length': bytes.length });
         response.write(bytes.subarray(0, 1_500_000), () => response.destroy());
@@ -173,7 +182,15 @@ describe('an address', () => {
 describe('sources', () => {
   it('of every kind give the same model', async () => {
     const blob = new Blob([bytes]);
-    const sources = [fileURLToPath(packagedModel), packagedModel, blob, bytes, Uint8Array.from(bytes).buffer, blob.stream(), bytesSource(bytes)];
+    const sources = [
+      fileURLToPath(packagedModel),
+      packagedModel,
+      blob,
+      bytes,
+      Uint8Array.from(bytes).buffer,
+      blob.stream(),
+      bytesSource(bytes),
+    ];
     const texts = new Set<string>();
     for (const source of sources) {
       const model = await load(source, { threads: 1 });

@@ -37,10 +37,11 @@ export function parse(args: readonly string[], options: Options): Parsed {
       continue;
     }
     // An option where a value should be is a forgotten value.
-    if (value === undefined || (!inlineValue && /^--?[A-Za-z]|^--$/.test(value)))
-      throw new UsageError(
-        `${rawName}: got no value, expected ${expected(option)}${value === undefined ? '' : `; write ${longName(name)}=${value} if ${value} is meant`}`,
-      );
+    if (value === undefined || (!inlineValue && /^--?[A-Za-z]|^--$/.test(value))) {
+      const isText = option.type === 'text' || option.type === 'texts';
+      const cure = isText && value !== undefined ? `; write --${name}=${value} if ${value} is meant` : '';
+      throw new UsageError(`${rawName}: got no value, expected ${expected(option)}${cure}`);
+    }
     const checked = check(rawName, value, option);
     if (option.type === 'texts') (values[name] as string[]).push(value);
     else values[name] = checked;
@@ -57,10 +58,13 @@ function defaults(options: Options): Record<string, unknown> {
   );
 }
 
-const longName = (name: string): string => `--${name}`;
-
 function unknown(rawName: string, options: Options): string {
-  const meant = rawName.startsWith('--') ? nearest(rawName, Object.keys(options).map(longName)) : undefined;
+  const meant = rawName.startsWith('--')
+    ? nearest(
+        rawName,
+        Object.keys(options).map((name) => `--${name}`),
+      )
+    : undefined;
   return `${rawName}: no such option${meant ? `; did you mean ${meant}?` : ''}`;
 }
 

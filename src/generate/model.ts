@@ -10,8 +10,9 @@ import type { EncodeOptions, Tokenizer } from '../tokenizer/types.ts';
 import { encodeChat } from './chat.ts';
 import { generate } from './generate.ts';
 import { LeasedGeneration } from './lease.ts';
-import type { ChatMessage, ChatOptions, GenerateOptions, Generation } from './options.ts';
+import type { ChatMessage, ChatOptions, GenerateOptions, Generation, SamplingOptions } from './options.ts';
 import { type Perplexity, perplexity } from './perplexity.ts';
+import { fileSampling } from './sampling-options.ts';
 import { EngineSession } from './session.ts';
 
 export interface ModelInfo {
@@ -86,6 +87,7 @@ export class LocalModel implements Model {
   readonly engine: Engine;
   readonly #tokenizer: Tokenizer;
   readonly #metadata: Metadata;
+  readonly #sampling: SamplingOptions;
   /** Sessions of generate() and chat() that wait for a prompt with the same beginning; the last used is last. */
   readonly #idle: EngineSession[] = [];
 
@@ -94,13 +96,14 @@ export class LocalModel implements Model {
     this.info = info;
     this.#tokenizer = tokenizer;
     this.#metadata = metadata;
+    this.#sampling = fileSampling(metadata);
   }
 
   generate(prompt: string | readonly number[], options: GenerateOptions = {}): Generation {
     const ids = this.promptIds(prompt, options);
     return new LeasedGeneration(() => {
       const session = this.#take(ids);
-      return { generation: generate(session, this.#tokenizer, ids, options), release: () => this.#idle.push(session) };
+      return { generation: this.run(session, ids, options), release: () => this.#idle.push(session) };
     });
   }
 
@@ -116,6 +119,11 @@ export class LocalModel implements Model {
     return encodeChat(this.#tokenizer, this.#metadata, messages, { variables: options.templateVariables });
   }
 
+  /** A generation in a session that is known to be free; what the file recommends holds where the user says nothing. */
+  run(session: EngineSession, ids: readonly number[], options: GenerateOptions): Generation {
+    return generate(session, this.#tokenizer, ids, { ...this.#sampling, ...options });
+  }
+
   async tokenize(text: string, options?: EncodeOptions): Promise<number[]> {
     return this.#tokenizer.encode(text, options);
   }
@@ -125,7 +133,7 @@ export class LocalModel implements Model {
   }
 
   async session(): Promise<Session> {
-    return new LocalSession(this, this.#tokenizer, this.#open());
+    return new LocalSession(this, this.#open());
   }
 
   async *logits(
@@ -196,13 +204,11 @@ function commonPrefix(a: readonly number[], b: readonly number[]): number {
 
 class LocalSession implements Session {
   readonly #model: LocalModel;
-  readonly #tokenizer: Tokenizer;
   readonly #session: EngineSession;
   #busy = false;
 
-  constructor(model: LocalModel, tokenizer: Tokenizer, session: EngineSession) {
+  constructor(model: LocalModel, session: EngineSession) {
     this.#model = model;
-    this.#tokenizer = tokenizer;
     this.#session = session;
   }
 
@@ -218,7 +224,7 @@ class LocalSession implements Session {
     const ids = this.#model.promptIds(prompt, options);
     return new LeasedGeneration(() => {
       const release = this.#begin();
-      return { generation: generate(this.#session, this.#tokenizer, ids, options), release };
+      return { generation: this.#model.run(this.#session, ids, options), release };
     });
   }
 

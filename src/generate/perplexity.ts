@@ -1,6 +1,8 @@
 // Perplexity by the rule of llama.cpp's tool: chunks of ctx tokens in empty contexts, the second half of each scored.
+// Knows no model, only rows of logits.
 import { TernlightError } from '../errors.ts';
-import { exp, log } from '../math.ts';
+import { exp } from '../math.ts';
+import { logprob } from './sampler.ts';
 
 export interface Perplexity {
   /** Mean negative log-likelihood, nats per token. */
@@ -11,11 +13,17 @@ export interface Perplexity {
   tokens: number;
 }
 
-/** Rows of logits of a chunk's tokens from index `from` on, in an empty context. */
+/** Rows of logits [vocabSize] of a chunk's tokens from index `from` on, in an empty context. */
 export type LogitRows = (chunk: readonly number[], from: number) => AsyncIterable<Float32Array>;
 
 /**
- * @param ids the whole text, its BOS first if the model adds one; fewer than 2 * ctx tokens are an error
+ * Of each chunk the tokens ctx / 2 .. ctx - 2 are scored, each by what it predicts for the next: 255 for 512. What is
+ * left after the last whole chunk is not used.
+ *
+ * @param ids the whole text, its beginning-of-text token in front if the model adds one
+ * @param options ctx: tokens of a chunk, 4 at least; where addsBos, bosId takes the place of each chunk's first token
+ * @param onProgress after each chunk, in chunks
+ * Throws "invalid-option" for a text of fewer than 2 ctx tokens; the signal's reason when it is aborted.
  */
 export async function perplexity(
   ids: readonly number[],
@@ -40,22 +48,16 @@ export async function perplexity(
     signal?.throwIfAborted();
     const chunk = ids.slice(i * ctx, (i + 1) * ctx);
     if (addsBos && bosId !== undefined) chunk[0] = bosId;
-    let position = first;
-    for await (const row of rows(chunk.slice(0, ctx - 1), first)) {
-      sum += negativeLogLikelihood(row, chunk[++position]!);
+    let next = first;
+    // Nobody asks what the last token predicts.
+    for await (const logits of rows(chunk.slice(0, -1), first)) {
+      sum -= logprob(logits, chunk[++next]!);
       tokens++;
     }
+    if (next !== ctx - 1)
+      throw new TernlightError('internal', `perplexity: got ${next - first} rows, expected ${ctx - 1 - first}`);
     onProgress?.(i + 1, chunks);
   }
   const nll = sum / tokens;
   return { nll, ppl: exp(nll), tokens };
-}
-
-/** -ln softmax(logits)[id] */
-function negativeLogLikelihood(logits: Float32Array, id: number): number {
-  let most = -Infinity;
-  for (let i = 0; i < logits.length; i++) if (logits[i]! > most) most = logits[i]!;
-  let sum = 0;
-  for (let i = 0; i < logits.length; i++) sum += exp(logits[i]! - most);
-  return most + log(sum) - logits[id]!;
 }

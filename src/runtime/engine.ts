@@ -98,7 +98,10 @@ export class Engine {
 
     const totalBytes = jobs.reduce((n, j) => n + j.info.lengthBytes, 0);
     let loadedBytes = 0;
-    const onBytes = (bytes: number) => setup.onProgress?.((loadedBytes += bytes), totalBytes);
+    const onBytes = (bytes: number) => {
+      loadedBytes += bytes;
+      setup.onProgress?.(loadedBytes, totalBytes);
+    };
     const start = layout.end;
     const packer = new Packer({ source: file.source, memory, kernels, layout, signal, onBytes }, staging);
     const weights = await packAll(packer, jobs);

@@ -108,7 +108,7 @@ export function chooseRowKernel(kernels: Kernels, variant: Variant, wanted?: Row
     return wanted;
   }
   if (!relaxed) return 'wide';
-  return kernels.vnniProbe() !== 0 ? 'dot' : 'i16';
+  return kernels.relaxedDotProbe() !== 0 ? 'dot' : 'i16';
 }
 
 export async function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memory): Promise<Kernels> {

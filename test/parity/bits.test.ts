@@ -16,7 +16,9 @@ it.each([
 
 it('and the text of a seed', async () => {
   const model = await load();
-  const { text, ids } = await model.generate('Once upon a time', { seed: 42, temperature: 0.8, topK: 40, maxTokens: 50 }).summary();
+  const { text, ids } = await model
+    .generate('Once upon a time', { seed: 42, temperature: 0.8, topK: 40, maxTokens: 50 })
+    .summary();
   expect({ text, ids }).toMatchSnapshot();
   await model.dispose();
 });

@@ -20,7 +20,13 @@ interface Expected {
   cases: Story[];
 }
 interface Perplexities {
-  texts: { name: string; text?: string; file?: string; chars?: [number, number]; runs: { N: number; chunks: number; counted: number; nll: number; ppl: number; nllKvF16?: number }[] }[];
+  texts: {
+    name: string;
+    text?: string;
+    file?: string;
+    chars?: [number, number];
+    runs: { N: number; chunks: number; counted: number; nll: number; ppl: number; nllKvF16?: number }[];
+  }[];
 }
 
 describe.runIf(hasTruth(MODEL, 'the real model stories260K'))('stories260K', () => {
@@ -72,7 +78,8 @@ describe.runIf(hasTruth(MODEL, 'the real model stories260K'))('stories260K', () 
           const ours = await model.perplexity(text, { contextLength: N });
           expect(ours.tokens).toBe(counted);
           const truth = kv === 'f32' ? nll : nllKvF16;
-          if (truth !== undefined) expect(Math.abs(ours.nll - truth), `N = ${N}, kv ${kv}`).toBeLessThan(kv === 'f32' ? 1e-4 : 3e-4);
+          if (truth !== undefined)
+            expect(Math.abs(ours.nll - truth), `N = ${N}, kv ${kv}`).toBeLessThan(kv === 'f32' ? 1e-4 : 3e-4);
         }
       }
       await model.dispose();
