@@ -26,6 +26,7 @@ export function awaitAtLeast(address: usize, sleepers: usize, value: i32, spins:
       if (seen - value >= 0) break;
       atomic.wait<i32>(address, seen, -1);
     }
-    atomic.sub<i32>(sleepers, 1);
+    // Not atomic.sub: the baseline compiler of V8 11 (Node 20) lost it here.
+    atomic.add<i32>(sleepers, -1);
   }
 }

@@ -7,12 +7,12 @@ export const COLS_ALIGN = 32;
 /** Tokens that the tiled matrix kernel takes at once. */
 export const TILE_TOKENS = 16;
 /** Rows whose sums the tiled kernel keeps in scratch at a time. */
-export const TILE_ROWS = 1024;
+export const TILE_ROWS = 2048;
 /** Columns after which the tiled kernel's i16 sums may overflow: 64 table entries of at most 508. */
 export const TILE_SPAN = 256;
-/** Scratch of the tiled kernel before its sums: 8 tables of 81 entries of 16 i16, 8 index bytes a row. */
+/** Scratch of the tiled kernel before its sums: 8 tables of 81 entries of 16 i16; 32 planes of a word a row and a gap. */
 export const TILE_TABLES_BYTES = 20736;
-export const TILE_INDEX_BYTES = 8192;
+export const TILE_INDEX_BYTES = 264192;
 /** More tokens than this are never given to a row kernel at once (the scratch holds their sums and widened copies). */
 export const ROW_TOKENS = 16;
 /** Scratch of the row kernels before the sums: 32 rows of f32 or i32, twice. */

@@ -1,15 +1,9 @@
-// exp, log, sin and cos of doubles, made of + - * / and exponent bits only. Math.exp and its kin differ in their last
+// exp and log of doubles, made of + - * / and exponent bits only. Math.exp and its kin differ in their last
 // bits between JavaScript engines, and one bit is enough to change a sampled token: results go through these.
 
 const LN2_HIGH = 0.6931471803691238; // ln 2 to 32 bits: its product with an exponent is exact
 const LN2_LOW = 1.9082149292705877e-10;
 const INV_LN2 = Math.LOG2E;
-
-// pi / 2 in three parts of 33, 33 and 53 bits: products of the first two with n < 2^20 are exact.
-const HALF_PI_HIGH = 1.5707963267341256;
-const HALF_PI_MID = 6.077100506303966e-11;
-const HALF_PI_LOW = 2.0222662487959506e-21;
-const INV_HALF_PI = 0.6366197723675814;
 
 const double = new Float64Array(1);
 const words = new Uint32Array(double.buffer);
@@ -80,52 +74,4 @@ export function log(x: number): number {
   // 2 s = f - s f: the large term, f, is exact, so that rounding touches the small ones only.
   const small = s * (f - p * s2);
   return k * LN2_HIGH + (f - (small - k * LN2_LOW));
-}
-
-/** Absolute error below 1e-15 for |x| <= 1e6 radians, growing beyond. NaN for infinities. */
-export function sin(x: number): number {
-  return sineOfQuarter(x, 0);
-}
-
-/** Absolute error below 1e-15 for |x| <= 1e6 radians, growing beyond. NaN for infinities. */
-export function cos(x: number): number {
-  return sineOfQuarter(x, 1);
-}
-
-/** sin(x + quarters * pi / 2) */
-function sineOfQuarter(x: number, quarters: number): number {
-  // x = n pi / 2 + r with |r| <= pi / 4.
-  const n = Math.floor(x * INV_HALF_PI + 0.5);
-  const r = x - n * HALF_PI_HIGH - n * HALF_PI_MID - n * HALF_PI_LOW;
-  const quadrant = (((n + quarters) % 4) + 4) % 4;
-  const value = quadrant % 2 === 0 ? sineSeries(r) : cosineSeries(r);
-  return quadrant < 2 ? value : -value;
-}
-
-/** |r| <= pi / 4: up to r^17. */
-function sineSeries(r: number): number {
-  const r2 = r * r;
-  let p = 1 / 355687428096000;
-  p = p * r2 - 1 / 1307674368000;
-  p = p * r2 + 1 / 6227020800;
-  p = p * r2 - 1 / 39916800;
-  p = p * r2 + 1 / 362880;
-  p = p * r2 - 1 / 5040;
-  p = p * r2 + 1 / 120;
-  p = p * r2 - 1 / 6;
-  return r + r * r2 * p;
-}
-
-/** |r| <= pi / 4: up to r^16. */
-function cosineSeries(r: number): number {
-  const r2 = r * r;
-  let p = 1 / 20922789888000;
-  p = p * r2 - 1 / 87178291200;
-  p = p * r2 + 1 / 479001600;
-  p = p * r2 - 1 / 3628800;
-  p = p * r2 + 1 / 40320;
-  p = p * r2 - 1 / 720;
-  p = p * r2 + 1 / 24;
-  p = p * r2 - 0.5;
-  return 1 + r2 * p;
 }

@@ -5,11 +5,13 @@ import { MASK_0 } from './ternary';
 
 const ENTRY_BYTES: usize = 32;
 const TABLE_BYTES: usize = 81 * 32;
-/** Columns that are indexed at a time: 8 tables of 2.6 KB stay in the first-level cache. */
+/** Columns that are added at a time: 8 tables of 2.6 KB stay in the first-level cache. */
 const STEP_COLS: i32 = 32;
-const POWERS_I8: usize = memory.data<u8>([1, 3, 9, 27, 1, 3, 9, 27, 1, 3, 9, 27, 1, 3, 9, 27]);
-const POWERS_I16: usize = memory.data<u16>([1, 9, 1, 9, 1, 9, 1, 9]);
-const LOW_BYTE: usize = memory.data<u16>([255, 255, 255, 255, 255, 255, 255, 255]);
+/** Offsets of 8 columns: a word a row. Planes 8192 bytes apart would fall into the same cache sets, hence 64 more. */
+const PLANE_BYTES: usize = <usize>(TILE_ROWS << 2) + 64;
+const PAIRS: usize = memory.data<u16>([259, 259, 259, 259, 259, 259, 259, 259]);
+const QUADS: usize = memory.data<u16>([1, 9, 1, 9, 1, 9, 1, 9]);
+const ENTRY_MASK: usize = memory.data<u16>([0x1fe0, 0x1fe0, 0x1fe0, 0x1fe0, 0x1fe0, 0x1fe0, 0x1fe0, 0x1fe0]);
 
 /** q [T, cols] i8 -> at [tile, cols, 16] i16.         tiles [begin, end) of 16 tokens */
 export function tileI16(q: usize, at: usize, cols: i32, begin: i32, end: i32): void {
@@ -51,67 +53,71 @@ export function tileI16(q: usize, at: usize, cols: i32, begin: i32, end: i32): v
   }
 }
 
-/** Codes of a quad (one row a lane) -> their base-3 number, below bit 8 of the lane, added to `sum`. */
-@inline function baseThree(codes: v128, sum: v128): v128 {
-  if (ASC_FEATURE_RELAXED_SIMD) return i32x4.relaxed_dot_i8x16_i7x16_add_s(v128.load(POWERS_I8), codes, sum);
-  const high = i16x8.shr_u(codes, 8);
-  const pairs = i16x8.add(v128.and(codes, v128.load(LOW_BYTE)), i16x8.add(high, i16x8.shl(high, 1)));
-  return i32x4.add(sum, i32x4.dot_i16x8_s(pairs, v128.load(POWERS_I16)));
+/**
+ * Codes c0..c3 of a quad, one row a lane -> 256 * (c0 + 3 c1 + 9 c2 + 27 c3), and less than 64 more.
+ * The product by 259 leaves c0 + 3 c1 in the upper byte of a 16-bit lane, and 3 c0 below.
+ */
+@inline function baseThree(codes: v128, pairs: v128, quads: v128): v128 {
+  return i32x4.dot_i16x8_s(i16x8.mul(codes, pairs), quads);
 }
 
-/** 32 columns of `rows` rows from V32 into table indices: two words a row, [2, rows] u32, a byte a quad. */
-function indexRows(w: usize, index: usize, rows: i32, cols: i32): void {
-  const m = v128.load(MASK_0), plane = <usize>rows << 2, zero = i32x4.splat(0);
-  for (const e = index + plane; index < e; index += 128, w += <usize>cols << 3) {
-    for (let c = 0; c < 2; c++) {
-      const b = w + (c << 7), d = index + (c ? plane : 0);
-      for (let h: usize = 0; h < 32; h += 16) {
-        let x0 = v128.load(b + h), x1 = v128.load(b + h, 32), x2 = v128.load(b + h, 64), x3 = v128.load(b + h, 96);
-        for (let f: usize = 0; f < 128; f += 32) {
-          let i = baseThree(v128.and(x3, m), zero);
-          i = baseThree(v128.and(x2, m), i32x4.shl(i, 8));
-          i = baseThree(v128.and(x1, m), i32x4.shl(i, 8));
-          i = baseThree(v128.and(x0, m), i32x4.shl(i, 8));
-          v128.store(d + h + f, i);
-          x0 = i16x8.shr_u(x0, 2);
-          x1 = i16x8.shr_u(x1, 2);
-          x2 = i16x8.shr_u(x2, 2);
-          x3 = i16x8.shr_u(x3, 2);
-        }
-      }
+/** Two quads of four rows -> the offsets of their table entries: a word a row, two u16. */
+@inline function offsets(x: v128, y: v128, mask: v128, pairs: v128, quads: v128, entry: v128): v128 {
+  const a = baseThree(v128.and(x, mask), pairs, quads), b = baseThree(v128.and(y, mask), pairs, quads);
+  return v128.and(v128.or(i32x4.shr_u(a, 3), i32x4.shl(b, 13)), entry);
+}
+
+/** `cols` columns of `rows` rows of V32, `groupBytes` for 32 rows -> offsets: planes [cols / 8] of [rows] words. */
+function indexSpan(w: usize, index: usize, rows: i32, cols: i32, groupBytes: usize): void {
+  const m = v128.load(MASK_0), p = v128.load(PAIRS), q = v128.load(QUADS), n = v128.load(ENTRY_MASK);
+  for (const e = index + (<usize>rows << 2); index < e; index += 128, w += groupBytes) {
+    let d = index;
+    for (let b = w, f = w + (<usize>cols << 3); b < f; b += 64, d += PLANE_BYTES) {
+      let x = v128.load(b), y = v128.load(b, 32);
+      v128.store(d, offsets(x, y, m, p, q, n));
+      v128.store(d, offsets(i16x8.shr_u(x, 2), i16x8.shr_u(y, 2), m, p, q, n), 32);
+      v128.store(d, offsets(i16x8.shr_u(x, 4), i16x8.shr_u(y, 4), m, p, q, n), 64);
+      v128.store(d, offsets(i16x8.shr_u(x, 6), i16x8.shr_u(y, 6), m, p, q, n), 96);
+      x = v128.load(b, 16);
+      y = v128.load(b, 48);
+      v128.store(d, offsets(x, y, m, p, q, n), 16);
+      v128.store(d, offsets(i16x8.shr_u(x, 2), i16x8.shr_u(y, 2), m, p, q, n), 48);
+      v128.store(d, offsets(i16x8.shr_u(x, 4), i16x8.shr_u(y, 4), m, p, q, n), 80);
+      v128.store(d, offsets(i16x8.shr_u(x, 6), i16x8.shr_u(y, 6), m, p, q, n), 112);
     }
   }
 }
 
 /** sums[row] += the eight table entries of each row; sums [rows, 16] i16. */
-@inline function addEntries(tables: usize, index: usize, sums: usize, rows: i32): void {
-  const plane = <usize>rows << 2;
-  for (const e = index + plane; index < e; index += 4, sums += 32) {
+function addEntries(tables: usize, index: usize, sums: usize, rows: i32): void {
+  for (const e = index + (<usize>rows << 2); index < e; index += 4, sums += 32) {
     let c0 = v128.load(sums), c1 = v128.load(sums, 16);
     let x = load<u32>(index);
-    let i: usize = tables + ((x << 5) & 0x1fe0);
+    let i: usize = tables + (x & 0xffff);
     c0 = i16x8.add(c0, v128.load(i));
     c1 = i16x8.add(c1, v128.load(i, 16));
-    i = tables + ((x >> 3) & 0x1fe0);
+    i = tables + (x >> 16);
     c0 = i16x8.add(c0, v128.load(i, 2592));
     c1 = i16x8.add(c1, v128.load(i, 2608));
-    i = tables + ((x >> 11) & 0x1fe0);
+    x = load<u32>(index, 1 * PLANE_BYTES);
+    i = tables + (x & 0xffff);
     c0 = i16x8.add(c0, v128.load(i, 5184));
     c1 = i16x8.add(c1, v128.load(i, 5200));
-    i = tables + ((x >> 19) & 0x1fe0);
+    i = tables + (x >> 16);
     c0 = i16x8.add(c0, v128.load(i, 7776));
     c1 = i16x8.add(c1, v128.load(i, 7792));
-    x = load<u32>(index + plane);
-    i = tables + ((x << 5) & 0x1fe0);
+    x = load<u32>(index, 2 * PLANE_BYTES);
+    i = tables + (x & 0xffff);
     c0 = i16x8.add(c0, v128.load(i, 10368));
     c1 = i16x8.add(c1, v128.load(i, 10384));
-    i = tables + ((x >> 3) & 0x1fe0);
+    i = tables + (x >> 16);
     c0 = i16x8.add(c0, v128.load(i, 12960));
     c1 = i16x8.add(c1, v128.load(i, 12976));
-    i = tables + ((x >> 11) & 0x1fe0);
+    x = load<u32>(index, 3 * PLANE_BYTES);
+    i = tables + (x & 0xffff);
     c0 = i16x8.add(c0, v128.load(i, 15552));
     c1 = i16x8.add(c1, v128.load(i, 15568));
-    i = tables + ((x >> 19) & 0x1fe0);
+    i = tables + (x >> 16);
     c0 = i16x8.add(c0, v128.load(i, 18144));
     c1 = i16x8.add(c1, v128.load(i, 18160));
     v128.store(sums, c0);
@@ -186,43 +192,44 @@ function indexRows(w: usize, index: usize, rows: i32, cols: i32): void {
 }
 
 /**
- * As matmulTernaryDot, for the tokens of whole tiles: same bits.
+ * As matmulTernaryDot, for the tokens of whole tiles: same bits. Codes 0, 1, 2 only, in padded columns as well.
  *   at      [tiles, cols, 16] i16 from tileI16     tiles: address of the range [first, end) of tiles
  *   blockCols: cols, or 32, 64, 128 or 256           y has room for whole tiles
- *   scratch TILE_TABLES_BYTES + TILE_INDEX_BYTES + 96 * TILE_ROWS * tiles bytes
+ *   scratch TILE_TABLES_BYTES + TILE_INDEX_BYTES + (32 + 64 * tiles) * TILE_ROWS bytes
+ * TILE_SPAN columns of TILE_ROWS rows are indexed once for all tiles. Then a tile adds up 32 columns at a time, so that
+ * their tables are built once for all those rows; its i16 sums serve one span, its i32 or f32 sums all columns.
  */
 export function matmulTernaryTiled(
   w: usize, scales: usize, at: usize, qScale: usize, y: usize, cols: i32, blockCols: i32, yStride: i32, add: i32,
   tiles: usize, begin: i32, end: i32, scratch: usize,
 ): void {
-  const first = load<i32>(tiles), last = load<i32>(tiles, 4), blocks = cols / blockCols;
+  const first = load<i32>(tiles), last = load<i32>(tiles, 4), blocks = cols / blockCols, strideBytes = <usize>yStride << 2;
   const index = scratch + TILE_TABLES_BYTES, groupBytes = <usize>blocks << 7, floats = blocks > 1;
+  const shorts = index + TILE_INDEX_BYTES, sums = shorts + (<usize>TILE_ROWS << 5);
   for (let r0 = begin; r0 < end; r0 += TILE_ROWS) {
-    const rows = min(TILE_ROWS, end - r0);
-    const shorts = index + TILE_INDEX_BYTES, sums = shorts + (<usize>(last - first) * TILE_ROWS << 5);
+    const rows = min(TILE_ROWS, end - r0), tileBytes = <usize>rows << 6;
     const group = scales + ((<usize>r0 * blocks) << 2);
-    memory.fill(shorts, 0, (<usize>(last - first) * TILE_ROWS) * 96);
-    let b = w + ((<usize>r0 * cols) >> 2), a = at + ((<usize>first * cols) << 5);
-    for (let k = 0; k < cols; k += STEP_COLS, b += STEP_COLS << 3, a += STEP_COLS << 5) {
-      indexRows(b, index, rows, cols);
-      const done = k + STEP_COLS, flushed = done == cols || done % (floats ? blockCols : TILE_SPAN) == 0;
-      for (let t = 0; t < last - first; t++) {
-        const s16 = shorts + ((<usize>t * TILE_ROWS) << 5), s32 = sums + ((<usize>t * TILE_ROWS) << 6);
-        const x = a + ((<usize>t * cols) << 5);
-        for (let j: usize = 0; j < 8; j++) buildTable(scratch + j * TABLE_BYTES, x + (j << 7));
-        addEntries(scratch, index, s16, rows);
-        if (flushed) {
-          if (floats) flushBlock(s16, s32, rows, group + <usize>(k / blockCols << 7), groupBytes);
-          else widen(s16, s32, rows);
+    memory.fill(shorts, 0, <usize>rows << 5);
+    memory.fill(sums, 0, tileBytes * (last - first));
+    for (let k0 = 0; k0 < cols; k0 += TILE_SPAN) {
+      const k1 = min(cols, k0 + TILE_SPAN);
+      indexSpan(w + ((<usize>r0 * cols) >> 2) + (k0 << 3), index, rows, k1 - k0, <usize>cols << 3);
+      for (let t = first, into = sums; t < last; t++, into += tileBytes) {
+        let a = at + ((<usize>t * cols + k0) << 5);
+        for (let k = k0, i = index; k < k1; i += PLANE_BYTES << 2) {
+          for (let table = scratch; table < index; table += TABLE_BYTES, a += 128) buildTable(table, a);
+          addEntries(scratch, i, shorts, rows);
+          const block = floats ? k / blockCols : 0;
+          k += STEP_COLS;
+          if (!floats) {
+            if (k == k1) widen(shorts, into, rows);
+          } else if (k % blockCols == 0) flushBlock(shorts, into, rows, group + (<usize>block << 7), groupBytes);
         }
       }
     }
-    for (let t = 0; t < last - first; t++) {
-      const token = <usize>(first + t) * TILE_TOKENS;
-      finishTile(
-        sums + ((<usize>t * TILE_ROWS) << 6), rows, group, groupBytes, y + ((token * yStride + r0) << 2), <usize>yStride << 2,
-        qScale + (token << 2), add, floats,
-      );
+    for (let t = first, from = sums; t < last; t++, from += tileBytes) {
+      const token: usize = t * TILE_TOKENS;
+      finishTile(from, rows, group, groupBytes, y + token * strideBytes + (r0 << 2), strideBytes, qScale + (token << 2), add, floats);
     }
   }
 }

@@ -8,6 +8,16 @@ import { encodeUntrusted } from './chat-guard.ts';
 import type { ChatMessage } from './options.ts';
 import { compileTemplate, type Template } from './template.ts';
 
+/** The two keys of a file that chat needs; small, where the metadata hold a whole vocabulary. */
+export type ChatKeys = Pick<Metadata, 'string'>;
+
+export function chatKeys(metadata: Metadata): ChatKeys {
+  const kept = new Map(
+    ['general.architecture', 'tokenizer.chat_template'].map((key) => [key, metadata.string(key)] as const),
+  );
+  return { string: (key) => kept.get(key) };
+}
+
 export interface EncodeChatOptions {
   /** For the template. Like the messages they are text: what they say never becomes a control token. */
   variables?: Readonly<Record<string, unknown>>;
@@ -22,7 +32,7 @@ export interface EncodeChatOptions {
  */
 export function encodeChat(
   tokenizer: Tokenizer,
-  metadata: Metadata,
+  metadata: ChatKeys,
   messages: readonly ChatMessage[],
   { variables = {}, now }: EncodeChatOptions = {},
 ): number[] {
@@ -67,11 +77,13 @@ function invalid(what: string): TernlightError {
 
 /**
  * BitNet b1.58 2B-4T: the template in its official file is not the one it was trained with (end-of-text after every
- * question, no system messages), and copies without a template are chat models too.
+ * question, no system messages), copies without a template are chat models too, and the right template, which the
+ * safetensors repository has, says the same words; rendered to one text it would merge the space with what follows.
  */
-function needsBitnetForm(tokenizer: Tokenizer, metadata: Metadata, source: string | undefined): boolean {
+function needsBitnetForm(tokenizer: Tokenizer, metadata: ChatKeys, source: string | undefined): boolean {
   if (!/^bitnet-(b1\.58|25)$/.test(metadata.string('general.architecture') ?? '')) return false;
-  return source ? source.includes('BITNETAssistant') : tokenizer.vocabSize === 128256;
+  if (!source) return tokenizer.vocabSize === 128256;
+  return source.includes('BITNETAssistant') || /capitalize \+ ': ' ?\+.*<\|eot_id\|>.*'Assistant: '/s.test(source);
 }
 
 /**
@@ -94,9 +106,9 @@ function encodeBitnet(tokenizer: Tokenizer, messages: readonly ChatMessage[]): n
   return [begin, ...turns, encode('Assistant: ')].flat();
 }
 
-const templates = new WeakMap<Metadata, Template>();
+const templates = new WeakMap<ChatKeys, Template>();
 
-function compiled(metadata: Metadata, source: string): Template {
+function compiled(metadata: ChatKeys, source: string): Template {
   let template = templates.get(metadata);
   if (!template) {
     template = compileTemplate(source);

@@ -7,7 +7,7 @@ import type { MemoryPlan } from '../runtime/memory-plan.ts';
 import type { HeadType } from '../runtime/packing.ts';
 import type { Variant } from '../runtime/variant.ts';
 import type { EncodeOptions, Tokenizer } from '../tokenizer/types.ts';
-import { encodeChat } from './chat.ts';
+import { type ChatKeys, chatKeys, encodeChat } from './chat.ts';
 import { generate } from './generate.ts';
 import { LeasedGeneration } from './lease.ts';
 import type { ChatMessage, ChatOptions, GenerateOptions, Generation, SamplingOptions } from './options.ts';
@@ -86,7 +86,7 @@ export class LocalModel implements Model {
   readonly info: ModelInfo;
   readonly engine: Engine;
   readonly #tokenizer: Tokenizer;
-  readonly #metadata: Metadata;
+  readonly #chat: ChatKeys;
   readonly #sampling: SamplingOptions;
   /** Sessions of generate() and chat() that wait for a prompt with the same beginning; the last used is last. */
   readonly #idle: EngineSession[] = [];
@@ -95,7 +95,7 @@ export class LocalModel implements Model {
     this.engine = engine;
     this.info = info;
     this.#tokenizer = tokenizer;
-    this.#metadata = metadata;
+    this.#chat = chatKeys(metadata);
     this.#sampling = fileSampling(metadata);
   }
 
@@ -116,7 +116,7 @@ export class LocalModel implements Model {
   }
 
   chatIds(messages: readonly ChatMessage[], options: ChatOptions): number[] {
-    return encodeChat(this.#tokenizer, this.#metadata, messages, { variables: options.templateVariables });
+    return encodeChat(this.#tokenizer, this.#chat, messages, { variables: options.templateVariables });
   }
 
   /** A generation in a session that is known to be free; what the file recommends holds where the user says nothing. */

@@ -6,13 +6,13 @@ import { TernlightError } from '../errors.ts';
 import type { ModelFile } from '../formats/types.ts';
 import { kvBytes, type Plans, type RowKernel } from '../plan/builder.ts';
 import { PLAN_DECODE, PLAN_HEAD, PLAN_PREFILL } from '../plan/plan.ts';
-import type { Weight } from '../plan/weights.ts';
 import type { Platform } from '../platform/platform.ts';
 import { createMemory, ensureMemory, Layout } from './arena.ts';
 import { type EngineOptions, type MemoryPlan, planActivations, planMemory } from './memory-plan.ts';
-import { Packer, stagingBytes } from './pack.ts';
+import { packAll, stagingBytes } from './pack.ts';
 import type { PackingJob } from './packing.ts';
 import { BARRIER_SPINS, Pool } from './pool.ts';
+import { TensorReader } from './tensor-reader.ts';
 import { chooseRowKernel, hasThreads, instantiate, type Variant, variantBytes } from './variant.ts';
 import { Walker } from './walk.ts';
 
@@ -103,8 +103,8 @@ export class Engine {
       setup.onProgress?.(loadedBytes, totalBytes);
     };
     const start = layout.end;
-    const packer = new Packer({ source: file.source, memory, kernels, layout, signal, onBytes }, staging);
-    const weights = await packAll(packer, jobs);
+    const reader = new TensorReader(file.source, signal, onBytes);
+    const weights = await packAll({ reader, memory, kernels, layout, staging }, jobs);
     const weightsBytes = layout.end - start;
 
     const plans = planActivations(layout, weights, architecture, config, setup, control, rowKernel);
@@ -247,17 +247,4 @@ function setRange(control: Int32Array, range: number, first: number, end: number
 async function heapBase(module: WebAssembly.Module, shared: boolean): Promise<number> {
   const memory = new WebAssembly.Memory(shared ? { initial: 2, maximum: 2, shared } : { initial: 2 });
   return (await instantiate(module, memory)).heapBase();
-}
-
-/** Packs in file order; separate scales are multiplied in when both they and their matrix are there. */
-async function packAll(packer: Packer, jobs: readonly PackingJob[]): Promise<Map<string, Weight>> {
-  const weights = new Map<string, Weight>();
-  const factors: [name: string, factor: number][] = [];
-  for (const job of jobs) {
-    if (job.spec.role === 'scale')
-      factors.push([job.info.name.replace(/\.scale$/, '.weight'), await packer.scalar(job.info)]);
-    else weights.set(job.info.name, await packer.pack(job));
-  }
-  for (const [name, factor] of factors) packer.multiplyScales(weights.get(name)!, factor);
-  return weights;
 }

@@ -132,7 +132,8 @@ describe.runIf(large)('llama-3', async () => {
 
   test('BitNet 2B-4T: headers and texts by themselves', () => {
     const wrong = readFileSync(truthPath('truth/chat/templates/bitnet-b1.58-2B-4T.gguf.jinja'), 'utf8');
-    for (const template of [wrong, undefined]) {
+    const right = readFileSync(truthPath('truth/chat/templates/bitnet-b1.58-2B-4T.hf.jinja'), 'utf8');
+    for (const template of [wrong, undefined, right]) {
       const ids = encodeChat(tokenizer, bitnet(template), user('hi'));
       const expected = ['<|begin_of_text|>', 'User', ':', ' ', 'hi', '<|eot_id|>', 'Assistant', ':', ' '];
       expect(texts(ids)).toEqual(expected);
@@ -150,20 +151,6 @@ describe.runIf(large)('llama-3', async () => {
       '<|begin_of_text|>·System·:· ·Be· brief·.·<|eot_id|>·User·:· ·A·?<·|·e·ot·_id·|·>·<|eot_id|>·Assistant·:· ·<|eot_id|>·User·:· ·<|eot_id|>·Assistant·:· ',
     );
     expect(ids.filter((id) => id === 128009).length).toBe(4);
-  });
-
-  test('BitNet 2B-4T with a right template: as the file says', () => {
-    const right = readFileSync(truthPath('truth/chat/templates/bitnet-b1.58-2B-4T.hf.jinja'), 'utf8');
-    expect(texts(encodeChat(tokenizer, bitnet(right), user('hi')))).toEqual([
-      '<|begin_of_text|>',
-      'User',
-      ':',
-      ' hi',
-      '<|eot_id|>',
-      'Assistant',
-      ':',
-      ' ',
-    ]);
   });
 
   test('the Llama-3 template', () => {

@@ -66,7 +66,7 @@ export function rowScratchBytes(kernel: string, cols: number, blocks: number): n
 }
 
 export function tiledScratchBytes(tiles: number): number {
-  return TILE_TABLES_BYTES + TILE_INDEX_BYTES + 96 * TILE_ROWS * tiles;
+  return TILE_TABLES_BYTES + TILE_INDEX_BYTES + (32 + 64 * tiles) * TILE_ROWS;
 }
 
 export interface Part {

@@ -15,6 +15,7 @@ export interface Variant {
   relaxed: boolean;
   threads: boolean;
   kernels: Kernels;
+  module: WebAssembly.Module;
   memory: WebAssembly.Memory;
   /** A fresh arena over the same memory, from `base` on (the heap's, if not given). */
   arena(base?: number): Arena;
@@ -40,6 +41,7 @@ export function instantiate(name: VariantName, pages = PAGES): Variant {
     relaxed: name.startsWith('relaxed'),
     threads,
     kernels,
+    module,
     memory,
     arena: (base = kernels.heapBase()) => new Arena(memory, base),
   };
