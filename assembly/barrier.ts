@@ -21,12 +21,21 @@ export function awaitAtLeast(address: usize, sleepers: usize, value: i32, spins:
   if (ASC_FEATURE_THREADS) {
     while (spins-- > 0) if (atomic.load<i32>(address) - value >= 0) return;
     atomic.add<i32>(sleepers, 1);
-    while (true) {
-      const seen = atomic.load<i32>(address);
-      if (seen - value >= 0) break;
-      atomic.wait<i32>(address, seen, -1);
-    }
-    // Not atomic.sub: the baseline compiler of V8 11 (Node 20) lost it here.
-    atomic.add<i32>(sleepers, -1);
+    sleepUntil(address, value);
+    atomic.sub<i32>(sleepers, 1);
+  }
+}
+
+/**
+ * Waits until the word at `address` has reached `value`.
+ * A function of its own, and recursive so that it is not inlined: the baseline compiler of V8 11 (Node 20) sets a
+ * function's last local to 0 when it waits. Here that is `seen`, which is not needed any more.
+ */
+function sleepUntil(address: usize, value: i32): void {
+  if (ASC_FEATURE_THREADS) {
+    const seen = atomic.load<i32>(address);
+    if (seen - value >= 0) return;
+    atomic.wait<i32>(address, seen, -1);
+    sleepUntil(address, value);
   }
 }

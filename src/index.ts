@@ -1,17 +1,13 @@
 // The public API and its types, nothing else.
 
 import type { Model } from './generate/model.ts';
-import {
-  type Inspection,
-  inspectModel,
-  type LoadOptions,
-  loadModel,
-  loadTokenizerOf,
-  type ModelSource,
-} from './load.ts';
+import { type Inspection, inspectModel, loadTokenizerOf } from './inspect.ts';
+import { loadModel } from './load.ts';
+import type { ModelSource } from './open.ts';
 import { currentPlatform } from './platform/current.ts';
 import { loadRemote } from './remote/client.ts';
 import type { Tokenizer } from './tokenizer/types.ts';
+import type { LoadOptions } from './understand.ts';
 
 /** The model in the package, a small one that writes stories. Bundlers copy the file that this address names. */
 export const packagedModel = new URL('../model/tinystories-bitnet-11m.gguf', import.meta.url);
@@ -41,5 +37,7 @@ export { syntheticNames } from './formats/synthetic.ts';
 export type { ByteSource } from './formats/types.ts';
 export type { Model, ModelInfo, Session } from './generate/model.ts';
 export type * from './generate/options.ts';
-export type { Inspection, LoadOptions, LoadProgress, ModelSource } from './load.ts';
+export type { Inspection } from './inspect.ts';
+export type { ModelSource } from './open.ts';
 export type { EncodeOptions, StreamDecoder, Tokenizer } from './tokenizer/types.ts';
+export type { LoadOptions, LoadProgress } from './understand.ts';

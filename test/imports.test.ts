@@ -32,13 +32,22 @@ const ALLOWED: Record<string, readonly string[]> = {
     ...['src/platform/platform.ts', 'assembly/layout.ts', '#wasm', '#workers'],
   ],
   'src/generate': [
-    ...['src/errors.ts', 'src/math.ts', 'src/runtime/', 'src/plan/builder.ts', 'src/tokenizer/types.ts'],
+    ...['src/errors.ts', 'src/math.ts', 'src/runtime/', 'src/plan/types.ts', 'src/tokenizer/types.ts'],
     ...['src/formats/types.ts', 'assembly/layout.ts', '@huggingface/jinja'],
   ],
   // node:* as types only: the modules come from process.getBuiltinModule, so that no bundler sees them.
   'src/platform': ['src/errors.ts', 'src/formats/', 'node:fs/promises'],
   'src/remote': [
-    ...['src/errors.ts', 'src/formats/', 'src/generate/', 'src/load.ts', 'src/platform/', 'src/tokenizer/types.ts'],
+    ...[
+      'src/errors.ts',
+      'src/formats/',
+      'src/generate/',
+      'src/load.ts',
+      'src/open.ts',
+      'src/understand.ts',
+      'src/platform/',
+      'src/tokenizer/types.ts',
+    ],
     ...['#wasm', '#workers'],
   ],
 };

@@ -1,6 +1,6 @@
 // The options of every command that runs a model, and the model they ask for.
 import { type LoadOptions, load, type Model } from '../index.ts';
-import type { KvType, RowKernel } from '../plan/builder.ts';
+import type { KvType, RowKernel } from '../plan/types.ts';
 import type { Variant } from '../runtime/variant.ts';
 import type { Context } from './command.ts';
 import { print } from './io.ts';

@@ -1,7 +1,7 @@
 // A loaded model as its users see it, and the implementation that runs in this thread.
 import { TernlightError } from '../errors.ts';
 import type { Metadata } from '../formats/types.ts';
-import type { KvType, RowKernel } from '../plan/builder.ts';
+import type { KvType, RowKernel } from '../plan/types.ts';
 import type { Engine } from '../runtime/engine.ts';
 import type { MemoryPlan } from '../runtime/memory-plan.ts';
 import type { HeadType } from '../runtime/packing.ts';

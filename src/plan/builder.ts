@@ -12,75 +12,13 @@ import {
   TILE_TOKENS,
   ZERO,
 } from '../../assembly/layout.ts';
-import type { ModelConfig } from '../arch/architecture.ts';
 import { TernlightError } from '../errors.ts';
 import type { Kernels } from '../kernels.d.ts';
+import { rowStep, tiledStep } from './matmul.ts';
 import type { Plan, Stage, Step } from './plan.ts';
 import { ropeFrequencies } from './rope.ts';
-import { rowScratchBytes, tiledScratchBytes } from './scratch.ts';
+import { type BuilderOptions, kvBytes, type Normed, type Plans, type Quantized, type Value } from './types.ts';
 import { type Matrix, roundUp, type Vector, type Weight } from './weights.ts';
-
-export type KvType = 'f32' | 'f16';
-export type RowKernel = 'dot' | 'i16' | 'wide';
-
-export interface BuilderOptions {
-  config: ModelConfig;
-  weights: ReadonlyMap<string, Weight>;
-  /** Gives `bytes` of memory; the same name gives the same address. */
-  allocate(name: string, bytes: number): number;
-  /** Address of the control block. */
-  control: number;
-  /** Tokens of a chunk at most; a multiple of TILE_TOKENS. */
-  chunkTokens: number;
-  /** Positions that a session's cache holds. */
-  capacity: number;
-  kv: KvType;
-  /** Which kernel multiplies ternary and int8 rows by single tokens. */
-  rowKernel: RowKernel;
-}
-
-export interface Plans {
-  /** Indexed by PLAN_DECODE, PLAN_PREFILL, PLAN_HEAD. */
-  readonly plans: readonly Plan[];
-  /** Where the host puts token ids: [chunkTokens] i32. */
-  readonly ids: number;
-  /** The residual stream, [chunkTokens, xStride] f32. */
-  readonly logits: number;
-  /** Elements from one row of logits to the next. */
-  readonly logitsStride: number;
-  readonly vocabSize: number;
-  /** What the host writes before the first walk. */
-  readonly constants: readonly { address: number; data: Float64Array }[];
-  /** Bytes that each thread needs. */
-  readonly scratchBytes: number;
-}
-
-/** Rows of activations, one per token: [chunkTokens, stride] f32, `cols` of them in use. */
-export interface Value {
-  readonly address: number;
-  readonly cols: number;
-  readonly stride: number;
-}
-
-/** A norm that is not computed yet: how depends on what reads it. */
-export interface Normed {
-  readonly of: Value;
-  readonly weight: Vector;
-}
-
-interface Quantized {
-  readonly q: number;
-  readonly scale: number;
-  readonly cols: number;
-}
-
-const TERNARY_ROWS = { dot: 'matmulTernaryDot', i16: 'matmulTernaryI16', wide: 'matmulTernaryWide' } as const;
-const I8_ROWS = { dot: 'matmulI8RowDot', i16: 'matmulI8RowDot', wide: 'matmulI8RowWide' } as const;
-
-/** Bytes of keys and values that a session needs. */
-export function kvBytes(config: ModelConfig, capacity: number, kv: KvType): number {
-  return config.nLayers * 2 * config.nKvHeads * capacity * config.headDim * (kv === 'f16' ? 2 : 4);
-}
 
 export class Builder {
   readonly #o: BuilderOptions;
@@ -233,7 +171,7 @@ export class Builder {
     this.#perToken('result_norm', 'rmsNormF32', normArgs, RANGE_HEAD);
     const q = w.kind === 'ternary' || w.kind === 'i8row' ? this.#quantize(h, RANGE_HEAD) : undefined;
     this.#flush();
-    this.#stage('result_output', [this.#rowStep(w, q, h, y, 0, RANGE_HEAD)]);
+    this.#stage('result_output', [this.#row(w, q, h, y, 0, RANGE_HEAD)]);
     this.#logits = { address: y.address, stride: y.stride, vocabSize: w.rows };
   }
 
@@ -268,46 +206,20 @@ export class Builder {
     matrices.forEach((w, i) => {
       const y = outputs[i]!;
       if (w.kind === 'ternary' && at !== undefined && q) {
-        steps.push(this.#tiledStep(w, q, at, y, add), this.#rowStep(w, q, x, y, add, RANGE_REST));
-      } else steps.push(this.#rowStep(w, q, x, y, add, RANGE_ALL));
+        steps.push(this.#needing(tiledStep(w, q, at, y, add, this.#o)), this.#row(w, q, x, y, add, RANGE_REST));
+      } else steps.push(this.#row(w, q, x, y, add, RANGE_ALL));
     });
     this.#stage(matrices[0]!.name.replace(/\.weight$/, ''), steps);
   }
 
-  #tiledStep(w: Extract<Matrix, { kind: 'ternary' }>, q: Quantized, at: number, y: Value, add: 0 | 1): Step {
-    this.#scratch(tiledScratchBytes(this.#o.chunkTokens / TILE_TOKENS));
-    const args = [w.address, w.scales, at, q.scale, y.address, w.paddedCols, w.blockCols, y.stride, add];
-    return {
-      kernel: 'matmulTernaryTiled',
-      args: [...args, this.#o.control + RANGE_TILES],
-      rows: roundUp(w.rows, BLOCK_ROWS),
-      align: BLOCK_ROWS,
-    };
+  #row(w: Matrix, q: Quantized | undefined, x: Value | undefined, y: Value, add: 0 | 1, range: number): Step {
+    return this.#needing(rowStep(w, q, x, y, add, range, this.#o));
   }
 
-  /** One matrix times single tokens. */
-  #rowStep(w: Matrix, q: Quantized | undefined, x: Value | undefined, y: Value, add: 0 | 1, range: number): Step {
-    const tokens = this.#o.control + range;
-    if (w.kind === 'ternary' || w.kind === 'i8row') {
-      if (!q || q.cols < w.paddedCols) throw new TernlightError('internal', `plan: ${w.name} has no quantised input`);
-      const kernel = (w.kind === 'ternary' ? TERNARY_ROWS : I8_ROWS)[this.#o.rowKernel];
-      this.#scratch(rowScratchBytes(w.paddedCols, w.kind === 'ternary' ? w.blockCols : w.paddedCols));
-      const rows = roundUp(w.rows, BLOCK_ROWS);
-      const args = [w.address, w.scales, q.q, q.scale, y.address, w.paddedCols];
-      if (w.kind === 'ternary')
-        return { kernel, args: [...args, w.blockCols, y.stride, add, tokens], rows, align: BLOCK_ROWS };
-      if (add) throw new TernlightError('internal', `plan: ${w.name} is an int8 matrix, which only heads are`);
-      return { kernel, args: [...args, y.stride, tokens], rows, align: BLOCK_ROWS };
-    }
-    if (!x) throw new TernlightError('internal', `plan: ${w.name} has no f32 input`);
-    const common = [w.cols, x.stride, y.stride, add, tokens];
-    if (w.kind === 'i8block') {
-      const args = [w.address, w.scales, x.address, y.address, w.cols, w.blockCols, x.stride, y.stride, add, tokens];
-      return { kernel: 'matmulI8Block', args, rows: w.rows, align: 4 };
-    }
-    this.#scratch(4 * w.cols);
-    const kernel = w.kind === 'f16' ? 'matmulF16' : 'matmulF32';
-    return { kernel, args: [w.address, x.address, y.address, ...common], rows: w.rows, align: 4 };
+  /** Notes what scratch a step needs. */
+  #needing({ step, scratchBytes }: { step: Step; scratchBytes: number }): Step {
+    this.#scratch(scratchBytes);
+    return step;
   }
 
   /** q = int8 of the input, one scale per token; columns padded with zeros. */

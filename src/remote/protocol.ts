@@ -2,7 +2,7 @@
 import type { ErrorCode } from '../errors.ts';
 import type { ModelInfo } from '../generate/model.ts';
 import type { Summary } from '../generate/options.ts';
-import type { LoadOptions, LoadProgress } from '../load.ts';
+import type { LoadOptions, LoadProgress } from '../understand.ts';
 
 /** What can be posted of a source; a "proxy" is read from the page, piece by piece. */
 export type RemoteSource =

@@ -4,8 +4,10 @@ import { TernlightError } from '../errors.ts';
 import type { ByteSource } from '../formats/types.ts';
 import type { Model, Session } from '../generate/model.ts';
 import type { ChatMessage, Generation } from '../generate/options.ts';
-import { type LoadProgress, loadModel, type ModelSource } from '../load.ts';
+import { loadModel } from '../load.ts';
+import type { ModelSource } from '../open.ts';
 import { webPlatform } from '../platform/web.ts';
+import type { LoadProgress } from '../understand.ts';
 import type { PlainError, RemoteSource, Reply, Request } from './protocol.ts';
 
 interface Scope {

@@ -1,7 +1,7 @@
 // What of a source goes to the worker: addresses, blobs and bytes as they are; streams and own sources are read here.
 import { streamSource } from '../formats/source.ts';
 import type { ByteSource } from '../formats/types.ts';
-import type { ModelSource } from '../load.ts';
+import type { ModelSource } from '../open.ts';
 import type { RemoteSource } from './protocol.ts';
 
 export async function remoteSource(source: ModelSource): Promise<{ message: RemoteSource; proxy?: ByteSource }> {

@@ -1,7 +1,8 @@
 // How much memory a model needs, computed from its header: before anything is allocated.
 import { CONTROL_BYTES } from '../../assembly/layout.ts';
 import type { Architecture, ModelConfig } from '../arch/architecture.ts';
-import { type BuilderOptions, buildPlans, type KvType, kvBytes, type RowKernel } from '../plan/builder.ts';
+import { buildPlans } from '../plan/builder.ts';
+import { type BuilderOptions, type KvType, kvBytes, type RowKernel } from '../plan/types.ts';
 import { roundUp, type Weight } from '../plan/weights.ts';
 import { Layout, PAGE_BYTES } from './arena.ts';
 import { stagingBytes } from './pack.ts';

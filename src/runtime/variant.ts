@@ -2,7 +2,7 @@
 import { wasmBase64 } from '#wasm';
 import { TernlightError } from '../errors.ts';
 import type { Kernels } from '../kernels.d.ts';
-import type { RowKernel } from '../plan/builder.ts';
+import type { RowKernel } from '../plan/types.ts';
 
 export const VARIANTS = ['simd', 'relaxed', 'simd-threads', 'relaxed-threads'] as const;
 export type Variant = (typeof VARIANTS)[number];

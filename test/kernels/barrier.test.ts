@@ -28,6 +28,7 @@ parentPort.postMessage(failed);
 
 async function meet(v: Variant, spins: number, epoch: number): Promise<string[]> {
   const words = new Int32Array(v.memory.buffer);
+  words.fill(0, 0, 256);
   words.fill(0, CONTROL >> 2, (COUNTS >> 2) + THREADS * 16);
   words[(CONTROL + BARRIER_ARRIVED) >> 2] = Math.imul(THREADS, epoch);
   words[(CONTROL + BARRIER_EPOCH) >> 2] = epoch;
@@ -46,6 +47,8 @@ async function meet(v: Variant, spins: number, epoch: number): Promise<string[]>
   const failures = await Promise.all(results);
   await Promise.all(workers.map((w) => w.terminate()));
   expect(words[(CONTROL + BARRIER_SLEEPERS) >> 2]).toBe(0);
+  // Address 0 is what a lost local would point to.
+  expect(words.slice(0, 256).every((w) => w === 0)).toBe(true);
   return failures;
 }
 

@@ -1,0 +1,108 @@
+// A header understood as a model: architecture, shapes, packings and options, all checked before memory is taken.
+import type { Architecture, ModelConfig } from './arch/architecture.ts';
+import { architectureById } from './arch/index.ts';
+import { TernlightError } from './errors.ts';
+import type { ModelFile } from './formats/types.ts';
+import type { KvType, RowKernel } from './plan/types.ts';
+import { roundUp } from './plan/weights.ts';
+import type { Platform } from './platform/platform.ts';
+import { chooseHead, type HeadType, packingJobs, vocabSizeOf } from './runtime/packing.ts';
+import { canShareMemory, hasThreads, type Variant } from './runtime/variant.ts';
+
+export interface LoadProgress {
+  phase: 'header' | 'weights' | 'ready';
+  loadedBytes: number;
+  /** Undefined until the header is read. */
+  totalBytes: number | undefined;
+}
+
+export interface LoadOptions {
+  /** Tokens that a session holds, prompt and answer. Default: what the model was trained for, at most 4096. */
+  contextLength?: number;
+  /** Type of cached keys and values. Default "f16". */
+  kv?: KvType;
+  /**
+   * How embedding and head are held: "stored" as the file has them, "int8" with a scale per row. Default "auto": int8
+   * where the head is stored in 16 bits or more and has more than 2^24 weights.
+   */
+  head?: 'auto' | HeadType;
+  /** Threads, this one included. Default: the processors, at most 8; 1 where memory cannot be shared. */
+  threads?: number;
+  /** Sessions that may be open at once. Default 4; each beyond the first takes its memory when it is opened. */
+  sessions?: number;
+  /** Tokens that prefill computes at once, a multiple of 16. Default 128. */
+  chunkTokens?: number;
+  /** Forces a build; default: the best that this engine runs. */
+  variant?: Variant;
+  /** Forces the kernel for single tokens; default: the fastest here. Every kernel gives the same bits. */
+  kernel?: RowKernel;
+  signal?: AbortSignal;
+  onProgress?: (progress: LoadProgress) => void;
+}
+
+const DEFAULT_CONTEXT = 4096;
+const DEFAULT_THREADS = 8;
+const DEFAULT_SESSIONS = 4;
+const DEFAULT_CHUNK = 128;
+
+/** A header understood as a model: what load and inspect share. */
+export interface Understood {
+  readonly architecture: Architecture;
+  readonly config: ModelConfig;
+  readonly head: HeadType;
+  readonly jobs: ReturnType<typeof packingJobs>;
+  readonly options: { capacity: number; kv: KvType; chunkTokens: number; sessions: number };
+  readonly notes: string[];
+}
+
+export function understand(file: ModelFile, options: LoadOptions): Understood {
+  const vocabSize = vocabSizeOf(file);
+  const architecture = architectureById(file.metadata.string('general.architecture'));
+  const config = architecture.config(file.metadata, vocabSize);
+  const head = chooseHead(file, options.head);
+  const jobs = packingJobs(file, architecture.tensors(config), head);
+  const notes: string[] = [];
+  const capacity = integer(
+    'contextLength',
+    options.contextLength,
+    Math.min(config.contextLength, DEFAULT_CONTEXT),
+    1,
+    2 ** 20,
+  );
+  if (capacity > config.contextLength)
+    notes.push(`context of ${capacity} tokens; the model was trained with ${config.contextLength}`);
+  const kv = options.kv ?? 'f16';
+  if (kv !== 'f16' && kv !== 'f32')
+    throw new TernlightError(
+      'invalid-option',
+      `options: kv is "${kv}", expected "f32" or "f16"; int8 and int4 caches do not exist yet`,
+    );
+  const chunk = integer('chunkTokens', options.chunkTokens, DEFAULT_CHUNK, 16, 4096);
+  if (chunk % 16 !== 0)
+    throw new TernlightError('invalid-option', `options: chunkTokens is ${chunk}, expected a multiple of 16`);
+  const chunkTokens = Math.min(chunk, roundUp(capacity, 16));
+  const sessions = integer('sessions', options.sessions, DEFAULT_SESSIONS, 1, 1024);
+  return { architecture, config, head, jobs, options: { capacity, kv, chunkTokens, sessions }, notes };
+}
+
+function integer(name: string, value: number | undefined, fallback: number, min: number, max: number): number {
+  if (value === undefined) return fallback;
+  if (!Number.isInteger(value) || value < min || value > max)
+    throw new TernlightError(
+      'invalid-option',
+      `options: ${name} is ${value}, expected an integer from ${min} to ${max}`,
+    );
+  return value;
+}
+
+/** How many threads run, and why not more. */
+export function chooseThreads(options: LoadOptions, platform: Platform): { threads: number; note?: string } {
+  const wanted = integer('threads', options.threads, Math.min(platform.cores, DEFAULT_THREADS), 1, 64);
+  if (wanted === 1) return { threads: 1 };
+  if (options.variant && !hasThreads(options.variant))
+    return { threads: 1, note: `build "${options.variant}" has one thread` };
+  if (!canShareMemory())
+    return { threads: 1, note: 'one thread: memory cannot be shared here (the page is not cross-origin isolated)' };
+  if (!platform.mayBlock) return { threads: 1, note: "one thread: the page's own thread may not wait" };
+  return { threads: wanted };
+}
