@@ -143,7 +143,7 @@ const header = {
   runtime: `${process.release.name} ${process.version} (v8 ${process.versions.v8})`,
   commit: commit(),
   variant,
-  vnni: builds[0].kernels.relaxedDotProbe(),
+  relaxedDot: builds[0].kernels.relaxedDotProbe(),
   cols,
   rows,
 };

@@ -8,7 +8,7 @@ import { f16Table, toF16Bits } from '../../src/formats/f16.ts';
 import { readGguf } from '../../src/formats/gguf.ts';
 import { bytesSource } from '../../src/formats/source.ts';
 import type { Encoding, TernaryEncoding } from '../../src/formats/types.ts';
-import { truthFolder } from './shared.ts';
+import { truthFolder } from '../truth.ts';
 
 interface Golden {
   id: number;

@@ -6,8 +6,8 @@ import { TernlightError } from '../../src/errors.ts';
 import { readGguf } from '../../src/formats/gguf.ts';
 import { bytesSource, streamSource } from '../../src/formats/source.ts';
 import type { ByteSource } from '../../src/formats/types.ts';
+import { truthFolder } from '../truth.ts';
 import { file, key, type RawFile, str, tensor, type, u32, u64 } from './gguf-bytes.ts';
-import { truthFolder } from './shared.ts';
 
 const absurd = [2n ** 32n, 2n ** 53n - 1n, 2n ** 53n, 2n ** 60n, 2n ** 64n - 1n];
 const text = (value: string) => new TextEncoder().encode(value);

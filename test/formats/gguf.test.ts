@@ -5,9 +5,9 @@ import { readGguf } from '../../src/formats/gguf.ts';
 import { ggufHeader } from '../../src/formats/gguf-write.ts';
 import { bytesSource, streamSource } from '../../src/formats/source.ts';
 import { syntheticModel } from '../../src/formats/synthetic.ts';
+import { ggufFiles, truthFolder } from '../truth.ts';
 import { countingSource } from './counting-source.ts';
 import { file, key, str, tensor, type, u32, u64 } from './gguf-bytes.ts';
-import { ggufFiles, truthFolder } from './shared.ts';
 
 const F32 = encodingByName('F32')!;
 

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { readGguf } from '../../src/formats/gguf.ts';
 import { urlSource } from '../../src/formats/source.ts';
 import { syntheticModel } from '../../src/formats/synthetic.ts';
-import { expectBytes } from './shared.ts';
+import { expectBytes } from '../truth.ts';
 
 const data = new Uint8Array(9_000_000).map((_, i) => (i * 7) ^ (i >> 8));
 

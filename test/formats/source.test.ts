@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { blobSource, bytesSource, streamSource } from '../../src/formats/source.ts';
 import { fileSource } from '../../src/platform/file-source.ts';
-import { expectBytes } from './shared.ts';
+import { expectBytes } from '../truth.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'ternlight-'));
 afterAll(() => rmSync(folder, { recursive: true }));

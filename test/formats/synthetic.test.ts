@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { readGguf } from '../../src/formats/gguf.ts';
 import { syntheticModel, syntheticNames } from '../../src/formats/synthetic.ts';
 import type { TernaryEncoding } from '../../src/formats/types.ts';
-import { expectBytes } from './shared.ts';
+import { expectBytes } from '../truth.ts';
 
 // Sizes of the linear layers and embeddings follow from the published shapes.
 const parameters: Record<string, number> = {

@@ -6,7 +6,7 @@ import { readGguf } from '../../src/formats/gguf.ts';
 import { type MetadataEntry, MetadataMap } from '../../src/formats/metadata.ts';
 import { bytesSource } from '../../src/formats/source.ts';
 import type { Metadata, StringList } from '../../src/formats/types.ts';
-import { truthFolder } from '../formats/shared.ts';
+import { truthFolder } from '../truth.ts';
 
 const golden = new URL('../golden/tokenizer/', import.meta.url);
 const texts = truthFolder('tokenizers');
