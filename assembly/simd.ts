@@ -2,8 +2,7 @@
 
 /** f16 -> f32 by multiplying the shifted bits with 2^112: exact for normal and subnormal numbers (no Inf, no NaN). */
 const F16_SCALE: usize = memory.data<u32>([0x77800000, 0x77800000, 0x77800000, 0x77800000]);
-const F16_MAGNITUDE: usize = memory.data<u32>([0x7fff, 0x7fff, 0x7fff, 0x7fff]);
-const F16_SIGN: usize = memory.data<u32>([0x8000, 0x8000, 0x8000, 0x8000]);
+const F16_BITS: usize = memory.data<u32>([0x8fffe000, 0x8fffe000, 0x8fffe000, 0x8fffe000]);
 
 /** (lane 0 + lane 2) + (lane 1 + lane 3) */
 @inline export function sumF32(v: v128): f32 {
@@ -22,11 +21,10 @@ const F16_SIGN: usize = memory.data<u32>([0x8000, 0x8000, 0x8000, 0x8000]);
   return a < b ? b : a;
 }
 
-/** Four f16 at p as f32. */
+/** Four f16 at p as f32. Sign extension has put the sign where the shift leaves it: one mask keeps sign and number. */
 @inline export function loadF16x4(p: usize): v128 {
-  const h = v128.load_ext<u16>(p);
-  const magnitude = f32x4.mul(i32x4.shl(v128.and(h, v128.load(F16_MAGNITUDE)), 13), v128.load(F16_SCALE));
-  return v128.or(magnitude, i32x4.shl(v128.and(h, v128.load(F16_SIGN)), 16));
+  const bits = v128.and(i32x4.shl(v128.load_ext<i16>(p), 13), v128.load(F16_BITS));
+  return f32x4.mul(bits, v128.load(F16_SCALE));
 }
 
 /** Four f32 as f16 in the low halves of i32 lanes: round to nearest even, clamped to +-65504 (a cache has no Inf). */

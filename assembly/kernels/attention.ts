@@ -4,16 +4,18 @@ import { expF32x4 } from '../exp';
 import { KV_ADDRESS, POSITION } from '../layout';
 import { dotF32, loadF16x4, sumF32 } from '../simd';
 
-/** sum_d q[d] * k[d], k f16; headDim a multiple of 4. */
+/** sum_d q[d] * k[d], k f16; headDim a multiple of 4. In the order of dotF32. */
 @inline function dotF16(q: usize, k: usize, headDim: i32): f32 {
-  let s0 = f32x4.splat(0), s1 = s0;
-  const e8 = q + (<usize>(headDim & ~7) << 2);
-  for (; q < e8; q += 32, k += 16) {
+  let s0 = f32x4.splat(0), s1 = s0, s2 = s0, s3 = s0;
+  const e16 = q + (<usize>(headDim & ~15) << 2), e = q + (<usize>headDim << 2);
+  for (; q < e16; q += 64, k += 32) {
     s0 = f32x4.add(s0, f32x4.mul(v128.load(q), loadF16x4(k)));
     s1 = f32x4.add(s1, f32x4.mul(v128.load(q, 16), loadF16x4(k + 8)));
+    s2 = f32x4.add(s2, f32x4.mul(v128.load(q, 32), loadF16x4(k + 16)));
+    s3 = f32x4.add(s3, f32x4.mul(v128.load(q, 48), loadF16x4(k + 24)));
   }
-  if (headDim & 4) s0 = f32x4.add(s0, f32x4.mul(v128.load(q), loadF16x4(k)));
-  return sumF32(f32x4.add(s0, s1));
+  for (; q < e; q += 16, k += 8) s0 = f32x4.add(s0, f32x4.mul(v128.load(q), loadF16x4(k)));
+  return sumF32(f32x4.add(f32x4.add(s0, s1), f32x4.add(s2, s3)));
 }
 
 /** scores[0 .. count) become e^(score - most); returns their sum. The scores' room is padded to a multiple of 4. */

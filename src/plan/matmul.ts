@@ -16,7 +16,8 @@ import type { BuilderOptions, Quantized, Value } from './types.ts';
 import { type Matrix, roundUp, type TernaryMatrix } from './weights.ts';
 
 const TERNARY_ROWS = { dot: 'matmulTernaryDot', i16: 'matmulTernaryI16', wide: 'matmulTernaryWide' } as const;
-const I8_ROWS = { dot: 'matmulI8RowDot', i16: 'matmulI8RowDot', wide: 'matmulI8RowWide' } as const;
+// Two i32 relaxed dots a vector: where they are emulated, widening is faster (docs/LOG.md).
+const I8_ROWS = { dot: 'matmulI8RowDot', i16: 'matmulI8RowWide', wide: 'matmulI8RowWide' } as const;
 
 export interface NeedyStep {
   readonly step: Step;

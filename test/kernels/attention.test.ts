@@ -138,6 +138,16 @@ forEachVariant((get) => {
         // The scores themselves are in the thousands here, with roundings of 1e-4.
         within(got, reference(c, 5), () => 1e-3, 'far apart');
       });
+
+      test('scores that are all far below 0', () => {
+        const c = makeCase(kernel, { heads: 1, kvHeads: 1, headDim: 8, capacity: 9, tokens: 2 });
+        const keys = c.keys.map((k, i) =>
+          i % 8 ? k : kernel === 'attentionF16' ? f64ToF16(1 + i / 512) : 1 + i / 512,
+        );
+        const q = c.q.map((x, i) => (i % stride(c) ? x / 8 : -1000));
+        const low = { ...c, keys, q } as Case;
+        within(run(get(), kernel, low, 6), reference(low, 6), () => 1e-4, 'low');
+      });
     });
 
   test('e^x for x in [-87, 0], recovered from the weight of one of two positions', () => {
