@@ -1,6 +1,7 @@
 // ternlight bench: tokens per second of prompt and answer, for some numbers of threads.
 import { type Model, type ModelInfo, syntheticNames } from '../index.ts';
 import { type Context, command } from './command.ts';
+import { collectGarbage } from './garbage.ts';
 import { print, printJson } from './io.ts';
 import { modelOptions, withModel } from './model-options.ts';
 import { UsageError } from './options.ts';
@@ -64,6 +65,7 @@ export const bench = command({
     for (const threads of values.threads ?? [undefined])
       await withModel(context, { ...values, model, ctx, threads }, async (loaded) => {
         parameters = loaded.info.parameters;
+        collectGarbage();
         results.push(await measure(context, loaded, prompt, tokens, repeats));
       });
     if (values.json) await printJson(io.stdout, results);

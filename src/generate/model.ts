@@ -84,7 +84,8 @@ export interface PerplexityOptions {
 
 export class LocalModel implements Model {
   readonly info: ModelInfo;
-  readonly engine: Engine;
+  /** Undefined once disposed: a model that is still referred to holds no memory. */
+  #engine: Engine | undefined;
   readonly #tokenizer: Tokenizer;
   readonly #chat: ChatKeys;
   readonly #sampling: SamplingOptions;
@@ -92,7 +93,7 @@ export class LocalModel implements Model {
   readonly #idle: EngineSession[] = [];
 
   constructor(engine: Engine, tokenizer: Tokenizer, metadata: Metadata, info: ModelInfo) {
-    this.engine = engine;
+    this.#engine = engine;
     this.info = info;
     this.#tokenizer = tokenizer;
     this.#chat = chatKeys(metadata);
@@ -103,7 +104,7 @@ export class LocalModel implements Model {
     const ids = this.promptIds(prompt, options);
     return new LeasedGeneration(() => {
       const session = this.#take(ids);
-      return { generation: this.run(session, ids, options), release: () => this.#idle.push(session) };
+      return { generation: this.run(session, ids, options), release: () => this.#release(session) };
     });
   }
 
@@ -125,10 +126,12 @@ export class LocalModel implements Model {
   }
 
   async tokenize(text: string, options?: EncodeOptions): Promise<number[]> {
+    this.#live();
     return this.#tokenizer.encode(text, options);
   }
 
   async detokenize(ids: readonly number[], options?: { special?: boolean }): Promise<string> {
+    this.#live();
     return this.#tokenizer.decode(ids, options);
   }
 
@@ -171,7 +174,17 @@ export class LocalModel implements Model {
 
   async dispose(): Promise<void> {
     this.#idle.length = 0;
-    this.engine.dispose();
+    this.#engine?.dispose();
+    this.#engine = undefined;
+  }
+
+  #release(session: EngineSession): void {
+    if (this.#engine) this.#idle.push(session);
+  }
+
+  #live(): Engine {
+    if (!this.#engine) throw new TernlightError('disposed', 'model: it was disposed');
+    return this.#engine;
   }
 
   /** The idle session that shares the longest beginning with `ids`; a new one where none shares more than its first token. */
@@ -185,13 +198,13 @@ export class LocalModel implements Model {
 
   #open(): EngineSession {
     try {
-      return new EngineSession(this.engine);
+      return new EngineSession(this.#live());
     } catch (error) {
       // An idle session is only a cache: it gives way.
       const idle = this.#idle.shift();
       if (!idle) throw error;
       idle.dispose();
-      return new EngineSession(this.engine);
+      return new EngineSession(this.#live());
     }
   }
 }
