@@ -34,14 +34,11 @@ function wasmFile(folder, name) {
   return file;
 }
 
-/** A build over a memory of its own, filled with seeded bytes: speed does not depend on the values. */
-function load(folder) {
+/** A memory of seeded bytes: speed does not depend on the values. */
+function seededMemory() {
   const shared = variant.endsWith('threads');
   const memory = new WebAssembly.Memory({ initial: PAGES, ...(shared && { maximum: PAGES, shared }) });
-  const module = new WebAssembly.Module(readFileSync(wasmFile(folder, variant)));
-  const kernels = new WebAssembly.Instance(module, { env: { memory, abort() {} } }).exports;
-  const base = Math.ceil(kernels.heapBase() / 64) * 64;
-  const words = new Uint32Array(memory.buffer, base, (memory.buffer.byteLength - base) >> 2);
+  const words = new Uint32Array(memory.buffer);
   let state = 1;
   for (let i = 0; i < words.length; i++) {
     state ^= state << 13;
@@ -50,7 +47,13 @@ function load(folder) {
     // Codes 0, 1, 2 in all fields: a field of 3 becomes 2.
     words[i] = state & ~(state & (state >>> 1) & 0x55555555);
   }
-  return { memory, kernels, base };
+  return memory;
+}
+
+/** A build over a memory: its constants overwrite another build's. */
+function instantiate(module, memory) {
+  const kernels = new WebAssembly.Instance(module, { env: { memory, abort() {} } }).exports;
+  return { memory, kernels, base: Math.ceil(kernels.heapBase() / 64) * 64 };
 }
 
 /** Addresses of one call's regions, weights last. A matrix takes `matrixBytes`; `copies` of them follow one another. */
@@ -130,7 +133,9 @@ function measure(functions, ms) {
   return times.map((t) => t.sort((a, b) => a - b));
 }
 
-const builds = [load('build'), ...(options.against ? [load(options.against)] : [])];
+const folders = ['build', ...(options.against ? [options.against] : [])];
+const modules = folders.map((folder) => new WebAssembly.Module(readFileSync(wasmFile(folder, variant))));
+const memories = modules.map(seededMemory);
 const commit = () => {
   try {
     return execFileSync('git', ['-C', root, 'describe', '--always', '--dirty'], { encoding: 'utf8' }).trim();
@@ -143,7 +148,7 @@ const header = {
   runtime: `${process.release.name} ${process.version} (v8 ${process.versions.v8})`,
   commit: commit(),
   variant,
-  relaxedDot: builds[0].kernels.relaxedDotProbe(),
+  relaxedDot: instantiate(modules[0], memories[0]).kernels.relaxedDotProbe(),
   cols,
   rows,
 };
@@ -153,21 +158,29 @@ console.log(
     .join(' | '),
 );
 
+/** Sorted times of each build. Where memories lie changes speed by a fifth, so two builds swap theirs for a second round. */
+function rounds(c, where) {
+  return modules.map((_, round) => {
+    const builds = modules.map((module, i) => instantiate(module, memories[(i + round) % modules.length]));
+    const calls = builds.map((build) => {
+      const a = place(build, c.bytes, c.tokens);
+      const end = c.name.endsWith('Tiled') ? c.tokens / 16 : c.tokens;
+      new Int32Array(build.memory.buffer, a.range, 2).set([0, end]);
+      return (i) => c.call(build.kernels, a, a.w + (where === 'memory' ? (i % a.copies) * a.stride : 0));
+    });
+    return measure(calls, Number(options.ms));
+  });
+}
+
 const results = [];
 for (const c of cases)
   for (const where of ['cache', 'memory']) {
-    const times = measure(
-      builds.map((build) => {
-        const a = place(build, c.bytes, c.tokens);
-        const end = c.name.endsWith('Tiled') ? c.tokens / 16 : c.tokens;
-        new Int32Array(build.memory.buffer, a.range, 2).set([0, end]);
-        return (i) => c.call(build.kernels, a, a.w + (where === 'memory' ? (i % a.copies) * a.stride : 0));
-      }),
-      Number(options.ms),
-    );
+    const times = rounds(c, where);
     const rate = (t) => (rows * cols * c.tokens) / t / 1e6;
-    const [median, other] = times.map((t) => rate(t[t.length >> 1]));
-    const [own] = times;
+    const [median, other] = modules.map(
+      (_, i) => times.reduce((sum, round) => sum + rate(round[i][round[i].length >> 1]), 0) / times.length,
+    );
+    const own = times[0][0];
     const result = {
       kernel: c.name,
       tokens: c.tokens,

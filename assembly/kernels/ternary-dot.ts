@@ -1,6 +1,6 @@
 // Ternary matrix x few tokens where i32x4.relaxed_dot_i8x16_i7x16_add_s is one instruction.
 import { ROW_SUMS_BYTES } from '../layout';
-import { blockSums, clear, finish, flush, MASK_0, MASK_1 } from './ternary';
+import { blockSums, finish, flush, MASK_0, MASK_1 } from './ternary';
 
 /** Four products a lane. The codes 0..8 stand on the 7-bit side, so every engine gives the same exact sum. */
 @inline function dot(codes: v128, q: v128, sum: v128): v128 {
@@ -29,7 +29,7 @@ export function matmulTernaryDot(
   const m0 = v128.load(MASK_0), m1 = v128.load(MASK_1);
   for (let r = begin; r < end; r += 32) {
     for (let t = first; t < last; t++) {
-      clear(scratch);
+      memory.fill(scratch, 0, 128);
       let b = w + ((<usize>r * cols) >> 2), p = q + <usize>t * cols;
       let scale = scales + ((<usize>r * blocks) << 2), sum = sums + ((<usize>(t - first) * blocks) << 2);
       for (let k = 0; k < blocks; k++, scale += 128, sum += 4) {

@@ -1,6 +1,6 @@
 // Ternary matrix x few tokens where the i32 relaxed dot is emulated: the i16 one, widened every 64 columns.
 import { ROW_SUMS_BYTES } from '../layout';
-import { blockSums, clear, finish, flush, MASK_0, MASK_1 } from './ternary';
+import { blockSums, finish, flush, MASK_0, MASK_1 } from './ternary';
 
 /** 64 columns: 16 dots of at most 8 * 127 * 2 fit an i16 lane (32512). */
 const SPAN: i32 = 64;
@@ -25,11 +25,11 @@ export function matmulTernaryI16(
   const m0 = v128.load(MASK_0), m1 = v128.load(MASK_1);
   for (let r = begin; r < end; r += 32) {
     for (let t = first; t < last; t++) {
-      clear(scratch);
+      memory.fill(scratch, 0, 128);
       let b = w + ((<usize>r * cols) >> 2), p = q + <usize>t * cols;
       let scale = scales + ((<usize>r * blocks) << 2), sum = sums + ((<usize>(t - first) * blocks) << 2);
       for (let k = 0; k < blocks; k++, scale += 128, sum += 4) {
-        clear(ints);
+        memory.fill(ints, 0, 128);
         for (const e = p + blockCols; p < e; ) {
           let s0 = i16x8.splat(0), s1 = s0, s2 = s0, s3 = s0, t0 = s0, t1 = s0, t2 = s0, t3 = s0;
           let x: v128, f = p + SPAN;

@@ -1,6 +1,6 @@
 // Ternary matrix x few tokens in baseline SIMD: i32x4.dot_i16x8_s on the even and the odd columns of a quad.
 import { ROW_SUMS_BYTES } from '../layout';
-import { blockSums, clear, finish, flush } from './ternary';
+import { blockSums, finish, flush } from './ternary';
 
 const FIELD_0: usize = memory.data<u16>([3, 3, 3, 3, 3, 3, 3, 3]);
 const FIELD_1: usize = memory.data<u16>([12, 12, 12, 12, 12, 12, 12, 12]);
@@ -36,7 +36,7 @@ export function matmulTernaryWide(
   const m0 = v128.load(FIELD_0), m1 = v128.load(FIELD_1), m2 = v128.load(FIELD_2), m3 = v128.load(FIELD_3);
   for (let r = begin; r < end; r += 32) {
     for (let t = first; t < last; t++) {
-      clear(scratch);
+      memory.fill(scratch, 0, 128);
       let b = w + ((<usize>r * cols) >> 2), p = wide + ((<usize>(t - first) * cols) << 1);
       let scale = scales + ((<usize>r * blocks) << 2), sum = sums + ((<usize>(t - first) * blocks) << 2);
       for (let k = 0; k < blocks; k++, scale += 128, sum += 4) {

@@ -14,15 +14,6 @@ export const MASK_1: usize = memory.data<u8>([12, 12, 12, 12, 12, 12, 12, 12, 12
   }
 }
 
-/** 32 words of 0. memory.fill would be a call out of the engine's code: 3 % of a decode kernel's time. */
-@inline export function clear(p: usize): void {
-  const zero = i32x4.splat(0);
-  for (const e = p + 128; p < e; p += 32) {
-    v128.store(p, zero);
-    v128.store(p, zero, 16);
-  }
-}
-
 /** acc += f32((dot >> shift) - sum) * scale, four rows. */
 @inline export function flush(acc: usize, offset: usize, dot: v128, shift: i32, sum: v128, scales: usize): void {
   const d = f32x4.convert_i32x4_s(i32x4.sub(i32x4.shr_s(dot, shift), sum));
