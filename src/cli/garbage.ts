@@ -4,7 +4,10 @@ import { runInNewContext } from 'node:vm';
 
 export function collectGarbage(): void {
   const { Bun } = globalThis as { Bun?: { gc(now: boolean): void } };
-  if (Bun) return Bun.gc(true);
+  if (Bun) {
+    Bun.gc(true);
+    return;
+  }
   try {
     setFlagsFromString('--expose-gc');
     (runInNewContext('gc') as () => void)();

@@ -48,7 +48,7 @@ export function tiledStep(
       rows: roundUp(w.rows, BLOCK_ROWS),
       align: BLOCK_ROWS,
     },
-    scratchBytes: TILE_TABLES_BYTES + TILE_INDEX_BYTES + (96 * TILE_ROWS * chunkTokens) / TILE_TOKENS,
+    scratchBytes: TILE_TABLES_BYTES + TILE_INDEX_BYTES + (32 + (64 * chunkTokens) / TILE_TOKENS) * TILE_ROWS,
   };
 }
 
