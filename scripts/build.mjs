@@ -2,7 +2,7 @@
 //   node scripts/build.mjs            all
 //   node scripts/build.mjs --wasm     only build/*.wasm and what is made from them
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -116,6 +116,12 @@ async function buildBundles() {
   const tsc = join(dirname(require.resolve('typescript/package.json')), 'bin', 'tsc');
   run(tsc, ['-p', 'tsconfig.types.json']);
   copyFileSync('src/kernels.d.ts', 'dist/types/src/kernels.d.ts'); // tsc emits no declarations for declarations
+  // Declarations name each other as they name the sources; readers of a package expect .js.
+  for (const file of readdirSync('dist/types', { recursive: true })) {
+    const path = join('dist/types', file);
+    if (path.endsWith('.d.ts'))
+      writeFileSync(path, readFileSync(path, 'utf8').replace(/((?:from|import\() ?'\.[^']+?)(?:\.d)?\.ts'/g, "$1.js'"));
+  }
 }
 
 buildWasm();
