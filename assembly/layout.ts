@@ -15,6 +15,8 @@ export const TILE_TABLES_BYTES = 20736;
 export const TILE_INDEX_BYTES = 264192;
 /** More tokens than this are never given to a row kernel at once (the scratch holds their sums and widened copies). */
 export const ROW_TOKENS = 16;
+/** Positions whose keys or values attention widens at a time: 16 KB of f32 at a head dimension of 128. */
+export const ATTENTION_BLOCK = 32;
 /** Scratch of the row kernels before the sums: 32 rows of f32 or i32, twice. */
 export const ROW_SUMS_BYTES = 256;
 

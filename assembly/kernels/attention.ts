@@ -1,26 +1,26 @@
-// Causal attention of new tokens over the cache, one (token, head) at a time. Scores of one row live in scratch: no
-// quadratic memory. Every sum runs over absolute positions in rising order, so chunks give the bits of single tokens.
+// Causal attention of new tokens over the cache. Heads that share keys are done together, a block of positions at a time,
+// so that a block of f16 is widened once for all of them. Only their rows of scores are kept: no quadratic memory. Every
+// sum runs over absolute positions in rising order, so neither chunks nor the split of heads change a bit.
 import { expF32x4 } from '../exp';
-import { KV_ADDRESS, POSITION } from '../layout';
-import { dotF32, loadF16x4, sumF32 } from '../simd';
+import { ATTENTION_BLOCK, KV_ADDRESS, POSITION } from '../layout';
+import { dotF32, loadF16x4, maxF32, sumF32 } from '../simd';
 
-/** sum_d q[d] * k[d], k f16; headDim a multiple of 4. In the order of dotF32. */
-@inline function dotF16(q: usize, k: usize, headDim: i32): f32 {
-  let s0 = f32x4.splat(0), s1 = s0, s2 = s0, s3 = s0;
-  const e16 = q + (<usize>(headDim & ~15) << 2), e = q + (<usize>headDim << 2);
-  for (; q < e16; q += 64, k += 32) {
-    s0 = f32x4.add(s0, f32x4.mul(v128.load(q), loadF16x4(k)));
-    s1 = f32x4.add(s1, f32x4.mul(v128.load(q, 16), loadF16x4(k + 8)));
-    s2 = f32x4.add(s2, f32x4.mul(v128.load(q, 32), loadF16x4(k + 16)));
-    s3 = f32x4.add(s3, f32x4.mul(v128.load(q, 48), loadF16x4(k + 24)));
-  }
-  for (; q < e; q += 16, k += 8) s0 = f32x4.add(s0, f32x4.mul(v128.load(q), loadF16x4(k)));
-  return sumF32(f32x4.add(f32x4.add(s0, s1), f32x4.add(s2, s3)));
+/** count f16 at p as f32 at d; count a multiple of 4. */
+@inline function widen(p: usize, d: usize, count: i32): void {
+  for (const e = d + (<usize>count << 2); d < e; d += 16, p += 8) v128.store(d, loadF16x4(p));
 }
 
-/** scores[0 .. count) become e^(score - most); returns their sum. The scores' room is padded to a multiple of 4. */
-@inline function softmaxSum(scores: usize, count: i32, most: f32): f32 {
-  const m = f32x4.splat(most);
+@inline function largest(scores: usize, count: i32): f32 {
+  let p = scores, v = v128.load32_splat(scores);
+  for (const e = scores + (<usize>(count & ~3) << 2); p < e; p += 16) v = f32x4.pmax(v, v128.load(p));
+  let most = maxF32(v);
+  for (const e = scores + (<usize>count << 2); p < e; p += 4) most = max<f32>(most, load<f32>(p));
+  return most;
+}
+
+/** scores[0 .. count) become e^(score - the largest); returns their sum. The scores' room is padded to a multiple of 4. */
+@inline function softmaxSum(scores: usize, count: i32): f32 {
+  const m = f32x4.splat(largest(scores, count));
   let sum = f32x4.splat(0), p = scores;
   for (const e = scores + (<usize>(count & ~3) << 2); p < e; p += 16) {
     const v = expF32x4(f32x4.sub(v128.load(p), m));
@@ -36,25 +36,36 @@ import { dotF32, loadF16x4, sumF32 } from '../simd';
   return sumF32(sum);
 }
 
-/** 16 values of the cache's element type at p, lane group i. */
-@inline function value(p: usize, i: usize, f16: bool): v128 {
-  return f16 ? loadF16x4(p + (i << 3)) : v128.load(p + (i << 4));
-}
-
-/** out[0 .. 4 * n) = sum_j scores[j] * v[j][0 .. 4 * n) / sum, n <= 4 groups of four. */
-@inline function mix(scores: usize, v: usize, out: usize, count: i32, rowBytes: usize, n: i32, sum: v128, f16: bool): void {
-  let a0 = f32x4.splat(0), a1 = a0, a2 = a0, a3 = a0;
+/** out[0 .. 4 * n) += sum_j scores[j] * v[j][0 .. 4 * n), n <= 4 groups of four. */
+@inline function mixGroups(scores: usize, v: usize, out: usize, count: i32, rowBytes: usize, n: i32): void {
+  let a0 = v128.load(out), a1 = a0, a2 = a0, a3 = a0;
+  if (n > 1) a1 = v128.load(out, 16);
+  if (n > 2) a2 = v128.load(out, 32);
+  if (n > 3) a3 = v128.load(out, 48);
   for (const e = scores + (<usize>count << 2); scores < e; scores += 4, v += rowBytes) {
     const s = v128.load32_splat(scores);
-    a0 = f32x4.add(a0, f32x4.mul(s, value(v, 0, f16)));
-    if (n > 1) a1 = f32x4.add(a1, f32x4.mul(s, value(v, 1, f16)));
-    if (n > 2) a2 = f32x4.add(a2, f32x4.mul(s, value(v, 2, f16)));
-    if (n > 3) a3 = f32x4.add(a3, f32x4.mul(s, value(v, 3, f16)));
+    a0 = f32x4.add(a0, f32x4.mul(s, v128.load(v)));
+    if (n > 1) a1 = f32x4.add(a1, f32x4.mul(s, v128.load(v, 16)));
+    if (n > 2) a2 = f32x4.add(a2, f32x4.mul(s, v128.load(v, 32)));
+    if (n > 3) a3 = f32x4.add(a3, f32x4.mul(s, v128.load(v, 48)));
   }
-  v128.store(out, f32x4.div(a0, sum));
-  if (n > 1) v128.store(out, f32x4.div(a1, sum), 16);
-  if (n > 2) v128.store(out, f32x4.div(a2, sum), 32);
-  if (n > 3) v128.store(out, f32x4.div(a3, sum), 48);
+  v128.store(out, a0);
+  if (n > 1) v128.store(out, a1, 16);
+  if (n > 2) v128.store(out, a2, 32);
+  if (n > 3) v128.store(out, a3, 48);
+}
+
+/** out[headDim] += sum_j scores[j] * v[j][headDim] over a block of positions. */
+@inline function mix(scores: usize, v: usize, out: usize, count: i32, headDim: i32): void {
+  const rowBytes = <usize>headDim << 2;
+  let d = 0;
+  for (; d + 16 <= headDim; d += 16, v += 64, out += 64) mixGroups(scores, v, out, count, rowBytes, 4);
+  for (; d < headDim; d += 4, v += 16, out += 16) mixGroups(scores, v, out, count, rowBytes, 1);
+}
+
+@inline function divideBy(x: usize, count: i32, by: f32): void {
+  const v = f32x4.splat(by);
+  for (const e = x + (<usize>count << 2); x < e; x += 16) v128.store(x, f32x4.div(v128.load(x), v));
 }
 
 @inline function attention(
@@ -62,21 +73,42 @@ import { dotF32, loadF16x4, sumF32 } from '../simd';
   qStride: i32, outStride: i32, scale: f32, begin: i32, end: i32, scratch: usize, f16: bool,
 ): void {
   const kv: usize = load<usize>(control + KV_ADDRESS), position = load<i32>(control + POSITION);
-  const group = heads / kvHeads, shift: usize = f16 ? 1 : 2, rowBytes = <usize>headDim << shift;
-  for (let i = begin; i < end; i++) {
+  const group = heads / kvHeads, rowBytes = <usize>headDim << (f16 ? 1 : 2), headBytes = <usize>headDim << 2;
+  const scoreBytes = <usize>((capacity + 3) & ~3) << 2, scores = scratch + ATTENTION_BLOCK * headBytes;
+  let together = 0;
+  for (let i = begin; i < end; i += together) {
     const t = i / heads, h = i % heads, count = position + t + 1;
+    together = min(group - (h % group), end - i);
     const head = <usize>(h / group) * capacity * rowBytes;
-    const x = q + ((<usize>t * qStride + <usize>h * headDim) << 2);
-    let k = kv + keys + head, most: f32 = -Infinity;
-    for (let j = 0; j < count; j++, k += rowBytes) {
-      const s = (f16 ? dotF16(x, k, headDim) : dotF32(x, k, headDim)) * scale;
-      store<f32>(scratch + (<usize>j << 2), s);
-      most = max<f32>(most, s);
+    const x = q + ((<usize>t * qStride + <usize>h * headDim) << 2), o = out + ((<usize>t * outStride + <usize>h * headDim) << 2);
+    for (let j = 0; j < count; j += ATTENTION_BLOCK) {
+      const n = min(ATTENTION_BLOCK, count - j);
+      let block = kv + keys + head + <usize>j * rowBytes;
+      if (f16) {
+        widen(block, scratch, n * headDim);
+        block = scratch;
+      }
+      for (let a = 0; a < together; a++) {
+        let s = scores + <usize>a * scoreBytes + (<usize>j << 2), k = block;
+        for (const e = s + (<usize>n << 2); s < e; s += 4, k += headBytes)
+          store<f32>(s, dotF32(x + <usize>a * headBytes, k, headDim) * scale);
+      }
     }
-    const sum = f32x4.splat(softmaxSum(scratch, count, most));
-    let o = out + ((<usize>t * outStride + <usize>h * headDim) << 2), v = kv + values + head, d = 0;
-    for (; d + 16 <= headDim; d += 16, v += <usize>16 << shift, o += 64) mix(scratch, v, o, count, rowBytes, 4, sum, f16);
-    for (; d < headDim; d += 4, v += <usize>4 << shift, o += 16) mix(scratch, v, o, count, rowBytes, 1, sum, f16);
+    memory.fill(o, 0, <usize>together * headBytes);
+    // The sums wait behind the scores of the last head.
+    const sums = scores + <usize>group * scoreBytes;
+    for (let a = 0; a < together; a++) store<f32>(sums + (<usize>a << 2), softmaxSum(scores + <usize>a * scoreBytes, count));
+    for (let j = 0; j < count; j += ATTENTION_BLOCK) {
+      const n = min(ATTENTION_BLOCK, count - j);
+      let block = kv + values + head + <usize>j * rowBytes;
+      if (f16) {
+        widen(block, scratch, n * headDim);
+        block = scratch;
+      }
+      for (let a = 0; a < together; a++)
+        mix(scores + <usize>a * scoreBytes + (<usize>j << 2), block, o + <usize>a * headBytes, n, headDim);
+    }
+    for (let a = 0; a < together; a++) divideBy(o + <usize>a * headBytes, headDim, load<f32>(sums + (<usize>a << 2)));
   }
 }
 
@@ -84,7 +116,7 @@ import { dotF32, loadF16x4, sumF32 } from '../simd';
  * out[t][h] = softmax(q[t][h] . k[0 .. position + t] * scale) v        rows [begin, end) of T * heads: t = i / heads
  *   q [T, qStride], out [T, outStride] f32, heads of headDim (a multiple of 4); head h reads kv head h / (heads / kvHeads)
  *   keys, values: byte offsets from the session's KV address: [kvHeads, capacity, headDim] f32
- *   scratch: 4 * capacity bytes, rounded up to 16
+ *   scratch: 4 * ATTENTION_BLOCK * headDim + (heads / kvHeads) * (4 * capacity rounded up to 16, and 4) bytes
  */
 export function attentionF32(
   q: usize, out: usize, control: usize, keys: usize, values: usize, heads: i32, kvHeads: i32, headDim: i32, capacity: i32,

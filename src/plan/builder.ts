@@ -1,6 +1,7 @@
 // Records an architecture's operations as plans. Every shape, alignment and bound is checked here, once: kernels check
 // nothing. Knows addresses as numbers, through an allocator it is given; touches no memory.
 import {
+  ATTENTION_BLOCK,
   BLOCK_ROWS,
   COLS_ALIGN,
   HEAD_SOURCE,
@@ -123,7 +124,7 @@ export class Builder {
     const { nHeads, nKvHeads, headDim } = this.#o.config;
     const out = this.#value('attn', nHeads * headDim);
     const [keys, values] = this.#cacheOffset(layer);
-    this.#scratch(4 * roundUp(this.#o.capacity, 4));
+    this.#scratch(4 * ATTENTION_BLOCK * headDim + (nHeads / nKvHeads) * (4 * roundUp(this.#o.capacity, 4) + 4));
     this.#stage(`blk.${layer}.attn`, [
       {
         kernel: this.#o.kv === 'f16' ? 'attentionF16' : 'attentionF32',

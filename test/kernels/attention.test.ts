@@ -1,6 +1,6 @@
 // Attention over both caches against f64, and its invariance: a chunk gives the bits of single tokens.
 import { describe, test } from 'vitest';
-import { KV_ADDRESS, POSITION } from '../../assembly/layout.ts';
+import { ATTENTION_BLOCK, KV_ADDRESS, POSITION } from '../../assembly/layout.ts';
 import { attend } from '../ref/attention.ts';
 import { f16ToF64, f64ToF16 } from '../ref/f16.ts';
 import { Random } from '../ref/random.ts';
@@ -52,7 +52,8 @@ function run(v: Variant, kernel: Kernel, c: Case, position: number, first = 0, e
   arena.setI32(control + KV_ADDRESS, keys - 64);
   const q = arena.input('q', c.q.slice(first * s, end * s));
   const out = arena.inout('out', new Float32Array((end - first) * s).fill(-3));
-  const scratch = arena.region('scratch', Math.ceil(c.capacity / 4) * 16);
+  const perHead = Math.ceil(c.capacity / 4) * 16 + 4;
+  const scratch = arena.region('scratch', 4 * ATTENTION_BLOCK * c.headDim + (c.heads / c.kvHeads) * perHead);
   const rows = (end - first) * c.heads;
   const bounds = split === undefined ? [0, rows] : [0, split, rows];
   for (let i = 1; i < bounds.length; i++)
