@@ -5,9 +5,11 @@ import { expF32x4 } from '../exp';
 import { ATTENTION_BLOCK, KV_ADDRESS, POSITION } from '../layout';
 import { dotF32, loadF16x4, maxF32, sumF32 } from '../simd';
 
-/** count f16 at p as f32 at d; count a multiple of 4. */
-@inline function widen(p: usize, d: usize, count: i32): void {
-  for (const e = d + (<usize>count << 2); d < e; d += 16, p += 8) v128.store(d, loadF16x4(p));
+/** Where `count` cached numbers at p stand as f32: there, or widened in scratch. count a multiple of 4. */
+@inline function asF32(p: usize, scratch: usize, count: i32, f16: bool): usize {
+  if (!f16) return p;
+  for (let d = scratch, e = scratch + (<usize>count << 2); d < e; d += 16, p += 8) v128.store(d, loadF16x4(p));
+  return scratch;
 }
 
 @inline function largest(scores: usize, count: i32): f32 {
@@ -83,11 +85,7 @@ import { dotF32, loadF16x4, maxF32, sumF32 } from '../simd';
     const x = q + ((<usize>t * qStride + <usize>h * headDim) << 2), o = out + ((<usize>t * outStride + <usize>h * headDim) << 2);
     for (let j = 0; j < count; j += ATTENTION_BLOCK) {
       const n = min(ATTENTION_BLOCK, count - j);
-      let block = kv + keys + head + <usize>j * rowBytes;
-      if (f16) {
-        widen(block, scratch, n * headDim);
-        block = scratch;
-      }
+      const block = asF32(kv + keys + head + <usize>j * rowBytes, scratch, n * headDim, f16);
       for (let a = 0; a < together; a++) {
         let s = scores + <usize>a * scoreBytes + (<usize>j << 2), k = block;
         for (const e = s + (<usize>n << 2); s < e; s += 4, k += headBytes)
@@ -100,11 +98,7 @@ import { dotF32, loadF16x4, maxF32, sumF32 } from '../simd';
     for (let a = 0; a < together; a++) store<f32>(sums + (<usize>a << 2), softmaxSum(scores + <usize>a * scoreBytes, count));
     for (let j = 0; j < count; j += ATTENTION_BLOCK) {
       const n = min(ATTENTION_BLOCK, count - j);
-      let block = kv + values + head + <usize>j * rowBytes;
-      if (f16) {
-        widen(block, scratch, n * headDim);
-        block = scratch;
-      }
+      const block = asF32(kv + values + head + <usize>j * rowBytes, scratch, n * headDim, f16);
       for (let a = 0; a < together; a++)
         mix(scores + <usize>a * scoreBytes + (<usize>j << 2), block, o + <usize>a * headBytes, n, headDim);
     }

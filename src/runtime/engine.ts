@@ -163,11 +163,6 @@ export class Engine {
     return Array.from({ length: count }, (_, i) => this.#logits(i));
   }
 
-  /** Regions by name, for tests and reports. */
-  get regions() {
-    return this.#layout.regions;
-  }
-
   dispose(): void {
     if (this.#disposed) return;
     this.#disposed = true;

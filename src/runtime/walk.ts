@@ -1,5 +1,5 @@
 // Walks a plan. The only place where rows are split among threads; knows no model.
-import { BARRIER_ARRIVED, CONTROL_BYTES } from '../../assembly/layout.ts';
+import { CONTROL_BYTES } from '../../assembly/layout.ts';
 import type { Kernels } from '../kernels.d.ts';
 import type { Plan, Step } from '../plan/plan.ts';
 
@@ -76,9 +76,4 @@ export class Walker {
   #view(): Int32Array {
     return new Int32Array(this.#context.memory.buffer, this.#context.control, CONTROL_BYTES >> 2);
   }
-}
-
-/** Clears what earlier walkers of this memory left in the barrier. */
-export function resetBarrier(memory: WebAssembly.Memory, control: number): void {
-  new Int32Array(memory.buffer, control + BARRIER_ARRIVED, (CONTROL_BYTES - BARRIER_ARRIVED) >> 2).fill(0);
 }
