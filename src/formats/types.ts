@@ -36,8 +36,27 @@ export interface TernaryEncoding extends EncodingBase {
    * (not touched where scaleElems is 'tensor'). Throws on a code that is not a ternary one.
    */
   decode(bytes: Uint8Array, elems: number, codes: Uint8Array, scales: Float32Array): void;
-  /** Present where scaleElems is 'tensor': the scale from the trailer's bytes. */
+  /** Present where scaleElems is 'tensor' and the scale is in the trailer: reads it from the trailer's bytes. */
   tensorScale?(trailer: Uint8Array): number;
+  /**
+   * Present where files can be written in it: the inverse of decode. Encodes whole blocks; scales as decode gives
+   * them; f16 scales are rounded to nearest even. Nothing is written for the trailer.
+   */
+  encode?(codes: Uint8Array, scales: Float32Array, elems: number, bytes: Uint8Array): void;
+  /** Present with encode where there is a trailer: the trailer's bytes for this scale. */
+  encodeTrailer?(scale: number): Uint8Array;
+}
+
+/** Weights -1, +1 times a scale: a bit is 1 for +1. */
+export interface BinaryEncoding extends EncodingBase {
+  readonly family: 'binary';
+  /** Elements that share a scale. */
+  readonly scaleElems: number;
+  /**
+   * Decodes whole blocks. bytes -> bits [elems / 8], lowest bit first, scales [elems / scaleElems]. Throws on a scale
+   * that is not finite.
+   */
+  decode(bytes: Uint8Array, elems: number, bits: Uint8Array, scales: Float32Array): void;
 }
 
 /** Anything else that can be read as numbers. */
@@ -51,9 +70,11 @@ export interface DenseEncoding extends EncodingBase {
    */
   readonly i8ScaleElems?: number;
   decodeI8?(bytes: Uint8Array, elems: number, q: Int8Array, scales: Float32Array): void;
+  /** Present where files can be written in it: encodes whole blocks, as llama.cpp's reference quantiser does. */
+  encode?(numbers: Float32Array, elems: number, bytes: Uint8Array): void;
 }
 
-export type Encoding = TernaryEncoding | DenseEncoding;
+export type Encoding = TernaryEncoding | BinaryEncoding | DenseEncoding;
 
 export interface TensorInfo {
   readonly name: string;
@@ -64,6 +85,8 @@ export interface TensorInfo {
   readonly offsetBytes: number;
   /** Data and trailer. */
   readonly lengthBytes: number;
+  /** The tensor's scale, where the encoding has one for the tensor and the file tells it elsewhere than in a trailer. */
+  readonly scale?: number;
 }
 
 /** A list of strings kept as bytes; a string is made when it is asked for. */
@@ -101,6 +124,14 @@ export interface Metadata {
   floats(key: string): Float32Array | undefined;
   /** Any integer array, as i32. */
   integers(key: string): Int32Array | undefined;
+}
+
+/** Several files that make up one model: a folder, a repository, what was dropped on a page. */
+export interface FileSet {
+  /** For messages: the folder's path, the repository's address. */
+  readonly name: string;
+  /** Undefined where there is no such file. `path` is relative, with "/". The caller closes what it opens. */
+  open(path: string, signal?: AbortSignal): Promise<ByteSource | undefined>;
 }
 
 /** A model file that has been understood as far as its header. */
