@@ -13,8 +13,12 @@ export const TILE_SPAN = 256;
 /** Scratch of the tiled kernel before its sums: 8 tables of 81 entries of 16 i16; 32 planes of a word a row and a gap. */
 export const TILE_TABLES_BYTES = 20736;
 export const TILE_INDEX_BYTES = 264192;
+/** Tables of the tiled kernels for digits: 4 of 256 entries of 16 i16 (binary), or 8 of 81. */
+export const DIGIT_TABLES_BYTES = 32768;
 /** More tokens than this are never given to a row kernel at once (the scratch holds their sums and widened copies). */
 export const ROW_TOKENS = 16;
+/** Scratch of mambaF32: what the channels of a head share, for eight tokens. */
+export const MAMBA_SCRATCH_BYTES = 64;
 /** Positions whose keys or values attention widens at a time: 16 KB of f32 at a head dimension of 128. */
 export const ATTENTION_BLOCK = 32;
 /** Scratch of the row kernels before the sums: 32 rows of f32 or i32, twice. */

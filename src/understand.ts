@@ -3,7 +3,7 @@ import type { Architecture, ModelConfig } from './arch/architecture.ts';
 import { architectureById } from './arch/index.ts';
 import { TernlightError } from './errors.ts';
 import type { ModelFile } from './formats/types.ts';
-import type { KvType, RowKernel } from './plan/types.ts';
+import type { Activations, KvType, RowKernel } from './plan/types.ts';
 import { roundUp } from './plan/weights.ts';
 import type { Platform } from './platform/platform.ts';
 import { chooseHead, type HeadType, packingJobs, vocabSizeOf } from './runtime/packing.ts';
@@ -26,6 +26,12 @@ export interface LoadOptions {
    * where the head is stored in 16 bits or more and has more than 2^24 weights.
    */
   head?: 'auto' | HeadType;
+  /**
+   * What ternary and binary weights are multiplied with. Default "auto": "int8" (a scale per token) for models that
+   * were trained so (BitNet), else "int16" (two int8 digits, a scale per block: logits within 5e-5 of float). "float"
+   * is as exact as f32. "int8" for models trained with floats has a scale per block.
+   */
+  activations?: 'auto' | 'int8' | 'int16' | 'float';
   /** Threads, this one included. Default: the processors, at most 8; 1 where memory cannot be shared. */
   threads?: number;
   /** Sessions that may be open at once. Default 4; each beyond the first takes its memory when it is opened. */
@@ -51,23 +57,26 @@ export interface Understood {
   readonly config: ModelConfig;
   readonly head: HeadType;
   readonly jobs: ReturnType<typeof packingJobs>;
-  readonly options: { capacity: number; kv: KvType; chunkTokens: number; sessions: number };
+  readonly options: { capacity: number; kv: KvType; activations: Activations; chunkTokens: number; sessions: number };
   readonly notes: string[];
 }
 
 export function understand(file: ModelFile, options: LoadOptions): Understood {
   const vocabSize = vocabSizeOf(file);
   const architecture = architectureById(file.metadata.string('general.architecture'));
-  const config = architecture.config(file.metadata, vocabSize);
+  const config = architecture.config(file.metadata, {
+    vocabSize,
+    encodings: new Set(file.tensors.map((t) => t.encoding.name)),
+  });
   const head = chooseHead(file, options.head);
   const jobs = packingJobs(file, architecture.tensors(config), head);
   const notes: string[] = [];
   const capacity = integer(
     'contextLength',
     options.contextLength,
-    Math.min(config.contextLength, DEFAULT_CONTEXT),
+    config.recurrent ? config.contextLength : Math.min(config.contextLength, DEFAULT_CONTEXT),
     1,
-    2 ** 20,
+    2 ** 24,
   );
   if (capacity > config.contextLength)
     notes.push(`context of ${capacity} tokens; the model was trained with ${config.contextLength}`);
@@ -77,12 +86,23 @@ export function understand(file: ModelFile, options: LoadOptions): Understood {
       'invalid-option',
       `options: kv is "${kv}", expected "f32" or "f16"; int8 and int4 caches do not exist yet`,
     );
+  const activations = chooseActivations(config, options.activations);
   const chunk = integer('chunkTokens', options.chunkTokens, DEFAULT_CHUNK, 16, 4096);
   if (chunk % 16 !== 0)
     throw new TernlightError('invalid-option', `options: chunkTokens is ${chunk}, expected a multiple of 16`);
   const chunkTokens = Math.min(chunk, roundUp(capacity, 16));
   const sessions = integer('sessions', options.sessions, DEFAULT_SESSIONS, 1, 1024);
-  return { architecture, config, head, jobs, options: { capacity, kv, chunkTokens, sessions }, notes };
+  return { architecture, config, head, jobs, options: { capacity, kv, activations, chunkTokens, sessions }, notes };
+}
+
+function chooseActivations(config: ModelConfig, wanted: LoadOptions['activations'] = 'auto'): Activations {
+  if (wanted === 'auto') return config.activations === 'int8' ? 'int8' : 'int16';
+  if (wanted === 'float' || wanted === 'int16') return wanted;
+  if (wanted === 'int8') return config.activations === 'int8' ? 'int8' : 'int8-blocks';
+  throw new TernlightError(
+    'invalid-option',
+    `options: activations is "${wanted}", expected "auto", "int8", "int16" or "float"`,
+  );
 }
 
 function integer(name: string, value: number | undefined, fallback: number, min: number, max: number): number {

@@ -51,3 +51,47 @@ export function embedI8Row(
     }
   }
 }
+
+/** As embedF32, w in packing V32 with scales [vocab / 32, cols / blockCols, 32] f32. dim a multiple of 4. */
+export function embedTernary(
+  w: usize, scales: usize, ids: usize, x: usize, dim: i32, cols: i32, blockCols: i32, xStride: i32, begin: i32, end: i32,
+): void {
+  const mask = i32x4.splat(0x03030303), one = i32x4.splat(1);
+  for (let t = begin; t < end; t++) {
+    const row: usize = load<i32>(ids + (t << 2)), group = row >> 5;
+    const shift = <i32>((row >> 3) & 3) << 1;
+    let p = w + group * (<usize>cols << 3) + (((row >> 2) & 1) << 4) + ((row & 3) << 2);
+    let s = scales + ((group * (cols / blockCols)) << 7) + ((row & 31) << 2), d = x + ((<usize>t * xStride) << 2);
+    for (let k = 0; k < dim; s += 128) {
+      const scale = v128.load32_splat(s);
+      for (const e = min(dim, k + blockCols); k < e; k += 4, p += 32, d += 16) {
+        const codes = v128.and(i32x4.shr_u(v128.load32_zero(p), shift), mask);
+        const q = i32x4.sub(i32x4.extend_low_i16x8_u(i16x8.extend_low_i8x16_u(codes)), one);
+        v128.store(d, f32x4.mul(f32x4.convert_i32x4_s(q), scale));
+      }
+    }
+  }
+}
+
+/** As embedF32, w in packing B32 with scales [vocab / 32, cols / blockCols, 32] f16. dim a multiple of 4. */
+export function embedBinary(
+  w: usize, scales: usize, ids: usize, x: usize, dim: i32, cols: i32, blockCols: i32, xStride: i32, begin: i32, end: i32,
+): void {
+  const mask = i32x4.splat(0x01010101), one = i32x4.splat(1);
+  for (let t = begin; t < end; t++) {
+    const row: usize = load<i32>(ids + (t << 2)), group = row >> 5;
+    const shift = <i32>((row >> 2) & 7);
+    let p = w + group * (<usize>cols << 2) + ((row & 3) << 2);
+    let s = scales + ((group * (cols / blockCols)) << 6) + ((row & 31) << 1), d = x + ((<usize>t * xStride) << 2);
+    for (let k = 0; k < dim; s += 64) {
+      const v = loadF16x4(s & ~7);
+      const lane = <i32>(row & 3);
+      const scale = f32x4.splat(lane < 2 ? (lane == 0 ? f32x4.extract_lane(v, 0) : f32x4.extract_lane(v, 1)) : lane == 2 ? f32x4.extract_lane(v, 2) : f32x4.extract_lane(v, 3));
+      for (const e = min(dim, k + blockCols); k < e; k += 4, p += 16, d += 16) {
+        const bits = v128.and(i32x4.shr_u(v128.load32_zero(p), shift), mask);
+        const q = i32x4.sub(i32x4.shl(i32x4.extend_low_i16x8_u(i16x8.extend_low_i8x16_u(bits)), 1), one);
+        v128.store(d, f32x4.mul(f32x4.convert_i32x4_s(q), scale));
+      }
+    }
+  }
+}

@@ -2,7 +2,7 @@
 import { maxF32 } from '../simd';
 
 /** 1 / sqrt(mean(x^2) + eps): products in f32, their sum in f64, the rest in f32, as llama.cpp does. */
-@inline function inverseRms(x: usize, dim: i32, eps: f32): f32 {
+@inline export function inverseRms(x: usize, dim: i32, eps: f32): f32 {
   let a = f64x2.splat(0), b = a;
   for (const e = x + (<usize>dim << 2); x < e; x += 16) {
     const v = v128.load(x), s = f32x4.mul(v, v);
@@ -15,7 +15,7 @@ import { maxF32 } from '../simd';
 }
 
 /** y[i] = (x[i] * inv) * w[i]; returns max |y|. */
-@inline function scaleBy(x: usize, w: usize, y: usize, dim: i32, inv: f32): f32 {
+@inline export function scaleBy(x: usize, w: usize, y: usize, dim: i32, inv: f32): f32 {
   const v = f32x4.splat(inv);
   let m = f32x4.splat(0);
   for (const e = x + (<usize>dim << 2); x < e; x += 16, w += 16, y += 16) {

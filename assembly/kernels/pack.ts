@@ -14,6 +14,30 @@ export function packV32(codes: usize, w: usize, cols: i32): void {
   }
 }
 
+/** Bit j of byte i of v becomes bit i of byte j. */
+@inline function transposeBits(v: u64): u64 {
+  let t = (v ^ (v >> 7)) & 0x00aa00aa00aa00aa;
+  v ^= t ^ (t << 7);
+  t = (v ^ (v >> 14)) & 0x0000cccc0000cccc;
+  v ^= t ^ (t << 14);
+  t = (v ^ (v >> 28)) & 0x00000000f0f0f0f0;
+  return v ^ t ^ (t << 28);
+}
+
+/** bits [32, cols / 8] row-major, lowest first, 1 is +1 -> w: one B32 block of 32 rows, cols * 4 bytes. cols a multiple of 8. */
+export function packB32(bits: usize, w: usize, cols: i32): void {
+  const row = <usize>cols >> 3;
+  for (const e = bits + row; bits < e; bits++, w += 32) {
+    for (let lane: usize = 0; lane < 4; lane++) {
+      let v: u64 = 0;
+      for (let f: usize = 0; f < 8; f++) v |= <u64>load<u8>(bits + (4 * f + lane) * row) << (f << 3);
+      v = transposeBits(v);
+      store<u32>(w + (lane << 2), <u32>v);
+      store<u32>(w + (lane << 2), <u32>(v >> 32), 16);
+    }
+  }
+}
+
 /**
  * x [16, cols] f32, row-major -> w: one H16 block, 16 * cols bytes; scales [16] f32 = max |row| / 127.
  * u8 = 128 + round_half_even(x * (127 / max |row|)). cols a multiple of 4.

@@ -34,15 +34,19 @@ const PIO2_C: f64 = 2.02226624879595063154e-21;
 
 /**
  * table[t] = cos[half] then sin[half] of (position + t) * freqs[j], times scale      tokens [begin, end)
- *   freqs [half] f64, radians per position     table [T, 2, half] f32     scale: YaRN's magnitude, else 1
+ *   freqs [half] f64, radians per position     divisors [half] f32 that angles are divided by, or 0
+ *   table [T, 2, half] f32     scale: YaRN's magnitude, else 1
  */
-export function ropeAngles(freqs: usize, table: usize, control: usize, half: i32, scale: f32, begin: i32, end: i32): void {
+export function ropeAngles(
+  freqs: usize, divisors: usize, table: usize, control: usize, half: i32, scale: f32, begin: i32, end: i32,
+): void {
   const position = load<i32>(control + POSITION);
   for (let t = begin; t < end; t++) {
     let c = table + ((<usize>t * half) << 3);
     const s = <usize>half << 2;
     for (let j = 0; j < half; j++, c += 4) {
-      const angle = <f64>(position + t) * load<f64>(freqs + (j << 3));
+      let angle = <f64>(position + t) * load<f64>(freqs + (j << 3));
+      if (divisors) angle /= <f64>load<f32>(divisors + (j << 2));
       const k = nearest<f64>(angle * 0.636619772367581343);
       const r = ((angle - k * PIO2_A) - k * PIO2_B) - k * PIO2_C, z = r * r;
       const sine = r * sinSeries(z), cosine = cosSeries(z);

@@ -3,12 +3,12 @@
 import { TILE_INDEX_BYTES, TILE_ROWS, TILE_SPAN, TILE_TABLES_BYTES, TILE_TOKENS } from '../layout';
 import { MASK_0 } from './ternary';
 
-const ENTRY_BYTES: usize = 32;
-const TABLE_BYTES: usize = 81 * 32;
+export const ENTRY_BYTES: usize = 32;
+export const TABLE_BYTES: usize = 81 * 32;
 /** Columns that are added at a time: 8 tables of 2.6 KB stay in the first-level cache. */
-const STEP_COLS: i32 = 32;
+export const STEP_COLS: i32 = 32;
 /** Offsets of 8 columns: a word a row. Planes 8192 bytes apart would fall into the same cache sets, hence 64 more. */
-const PLANE_BYTES: usize = <usize>(TILE_ROWS << 2) + 64;
+export const PLANE_BYTES: usize = <usize>(TILE_ROWS << 2) + 64;
 const PAIRS: usize = memory.data<u16>([259, 259, 259, 259, 259, 259, 259, 259]);
 const QUADS: usize = memory.data<u16>([1, 9, 1, 9, 1, 9, 1, 9]);
 const ENTRY_MASK: usize = memory.data<u16>([0x1fe0, 0x1fe0, 0x1fe0, 0x1fe0, 0x1fe0, 0x1fe0, 0x1fe0, 0x1fe0]);
@@ -31,7 +31,7 @@ export function tileI16(q: usize, at: usize, cols: i32, begin: i32, end: i32): v
 }
 
 /** Entry sum_j code_j 3^j holds sum_j (code_j - 1) a[j] for 16 tokens; a: four rows of 16 i16. */
-@inline function buildTable(table: usize, a: usize): void {
+@inline export function buildTable(table: usize, a: usize): void {
   let z0 = i16x8.neg(v128.load(a)), z1 = i16x8.neg(v128.load(a, 16));
   for (let j: usize = 32; j < 128; j += 32) {
     z0 = i16x8.sub(z0, v128.load(a + j));
@@ -68,7 +68,7 @@ export function tileI16(q: usize, at: usize, cols: i32, begin: i32, end: i32): v
 }
 
 /** `cols` columns of `rows` rows of V32, `groupBytes` for 32 rows -> offsets: planes [cols / 8] of [rows] words. */
-function indexSpan(w: usize, index: usize, rows: i32, cols: i32, groupBytes: usize): void {
+export function indexSpan(w: usize, index: usize, rows: i32, cols: i32, groupBytes: usize): void {
   const m = v128.load(MASK_0), p = v128.load(PAIRS), q = v128.load(QUADS), n = v128.load(ENTRY_MASK);
   for (const e = index + (<usize>rows << 2); index < e; index += 128, w += groupBytes) {
     let d = index;
@@ -89,7 +89,7 @@ function indexSpan(w: usize, index: usize, rows: i32, cols: i32, groupBytes: usi
 }
 
 /** sums[row] += the eight table entries of each row; sums [rows, 16] i16. */
-function addEntries(tables: usize, index: usize, sums: usize, rows: i32): void {
+export function addEntries(tables: usize, index: usize, sums: usize, rows: i32): void {
   for (const e = index + (<usize>rows << 2); index < e; index += 4, sums += 32) {
     let c0 = v128.load(sums), c1 = v128.load(sums, 16);
     let x = load<u32>(index);

@@ -2,10 +2,10 @@
 import { ROW_SUMS_BYTES } from '../layout';
 import { blockSums, finish, flush } from './ternary';
 
-const FIELD_0: usize = memory.data<u16>([3, 3, 3, 3, 3, 3, 3, 3]);
-const FIELD_1: usize = memory.data<u16>([12, 12, 12, 12, 12, 12, 12, 12]);
-const FIELD_2: usize = memory.data<u16>([48, 48, 48, 48, 48, 48, 48, 48]);
-const FIELD_3: usize = memory.data<u16>([192, 192, 192, 192, 192, 192, 192, 192]);
+export const FIELD_0: usize = memory.data<u16>([3, 3, 3, 3, 3, 3, 3, 3]);
+export const FIELD_1: usize = memory.data<u16>([12, 12, 12, 12, 12, 12, 12, 12]);
+export const FIELD_2: usize = memory.data<u16>([48, 48, 48, 48, 48, 48, 48, 48]);
+export const FIELD_3: usize = memory.data<u16>([192, 192, 192, 192, 192, 192, 192, 192]);
 
 /** q [cols] i8 -> wide [cols] i16 with the columns of each quad in the order 0, 2, 1, 3. */
 @inline export function widenQuads(q: usize, wide: usize, cols: i32): void {

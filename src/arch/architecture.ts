@@ -14,7 +14,12 @@ export interface ModelConfig {
   headDim: number;
   vocabSize: number;
   rmsEps: number;
-  rope: RopeConfig;
+  /** Sessions hold a state that does not grow: the context is not limited by memory. */
+  recurrent?: boolean;
+  /** Undefined where positions play no part. */
+  rope: RopeConfig | undefined;
+  /** What the weights were trained to be multiplied with: int8, a scale per token (BitNet), or floats (weight-only). */
+  activations: 'int8' | 'float';
 }
 
 export interface RopeConfig {
@@ -23,11 +28,24 @@ export interface RopeConfig {
   /** Dimensions of a head that are turned. */
   dims: number;
   theta: number;
-  /** Angles are divided by this; 1 is no scaling. */
-  linearFactor: number;
+  scaling: RopeScaling;
 }
 
-export type TensorRole = 'embedding' | 'head' | 'linear' | 'norm' | 'scale';
+export type RopeScaling =
+  | { type: 'none' }
+  /** Angles are divided by the factor. */
+  | { type: 'linear'; factor: number }
+  | {
+      type: 'yarn';
+      factor: number;
+      originalContextLength: number;
+      betaFast: number;
+      betaSlow: number;
+      /** Multiplies YaRN's own magnitude. */
+      attentionFactor: number;
+    };
+
+export type TensorRole = 'embedding' | 'head' | 'linear' | 'vector' | 'scale';
 
 export interface TensorSpec {
   name: string;
@@ -36,6 +54,14 @@ export interface TensorSpec {
   role: TensorRole;
   /** May be absent (a tied head, a separate scale). */
   optional?: boolean;
+}
+
+/** What architectures are told of a file beside its metadata. */
+export interface ModelFacts {
+  /** Rows of the embedding. */
+  vocabSize: number;
+  /** Names of the encodings that the file's tensors are in. */
+  encodings: ReadonlySet<string>;
 }
 
 /** The part of a file's metadata that architectures read. */
@@ -49,7 +75,7 @@ export interface KeyValues {
 export interface Architecture {
   /** Values of general.architecture. */
   readonly ids: readonly string[];
-  config(keys: KeyValues, vocabSize: number): ModelConfig;
+  config(keys: KeyValues, facts: ModelFacts): ModelConfig;
   tensors(config: ModelConfig): TensorSpec[];
   forward(builder: Builder, config: ModelConfig): void;
 }

@@ -19,9 +19,12 @@ function gateOf(keys: KeyValues, architecture: string): BitnetConfig['gate'] {
 export const bitnet: Architecture = {
   ids: ['bitnet', 'bitnet-b1.58', 'bitnet-25'],
 
-  config(keys, vocabSize): BitnetConfig {
+  config(keys, facts): BitnetConfig {
     const architecture = keys.string('general.architecture') ?? '';
-    return { ...readConfig(keys, architecture, vocabSize, 'half'), gate: gateOf(keys, architecture) };
+    return {
+      ...readConfig(keys, architecture, facts, { pairing: 'half', activations: 'int8' }),
+      gate: gateOf(keys, architecture),
+    };
   },
 
   tensors: (config) => llamaTensors(config, { subNorms: true, scales: true }),

@@ -1,10 +1,12 @@
 // The architectures that are known. One line each: everything else about one is in its own file.
 import { TernlightError } from '../errors.ts';
 import type { Architecture } from './architecture.ts';
+import { bitmamba } from './bitmamba.ts';
 import { bitnet } from './bitnet.ts';
 import { llama } from './llama.ts';
+import { qwen3 } from './qwen3.ts';
 
-const ARCHITECTURES: readonly Architecture[] = [bitnet, llama];
+const ARCHITECTURES: readonly Architecture[] = [bitnet, llama, qwen3, bitmamba];
 
 export const architectureIds: readonly string[] = ARCHITECTURES.flatMap((a) => a.ids);
 

@@ -1,14 +1,28 @@
 // Llama: Llama3-8B-1.58, Falcon3-1.58bit, Falcon-E, TriLM and small float models. GGUF holds q and k with rows permuted,
 // so that RoPE turns neighbours. Source: docs/models/llama.md.
-import type { Architecture } from './architecture.ts';
+import type { Architecture, KeyValues, ModelConfig, ModelFacts } from './architecture.ts';
 import { llamaTensors, readConfig } from './config.ts';
+
+/** Formats of weight-only quantisation: their models were not trained with int8 activations. */
+const WEIGHT_ONLY = ['Q1_0', 'Q2_0', 'Q2_0_G128', 'PQ2_0', 'PTQ1_0'];
+/** TriLM's vocabulary is GPT-NeoX's, padded. */
+const TRILM_VOCABULARIES = [50304, 50432, 50688];
+
+/** Nothing in a file says it: BitNet's kin are trained with int8 activations, TriLM and weight-only formats are not. */
+function trainedWith(keys: KeyValues, { vocabSize, encodings }: ModelFacts): ModelConfig['activations'] {
+  const said = keys.string('ternlight.activations');
+  if (said === 'int8' || said === 'float') return said;
+  const trilm = /trilm/i.test(keys.string('general.name') ?? '') || TRILM_VOCABULARIES.includes(vocabSize);
+  return trilm || WEIGHT_ONLY.some((name) => encodings.has(name)) ? 'float' : 'int8';
+}
 
 export const llama: Architecture = {
   ids: ['llama'],
 
-  config: (keys, vocabSize) => readConfig(keys, 'llama', vocabSize, 'pairs'),
+  config: (keys, facts) =>
+    readConfig(keys, 'llama', facts, { pairing: 'pairs', activations: trainedWith(keys, facts) }),
 
-  tensors: (config) => llamaTensors(config, { subNorms: false, scales: false }),
+  tensors: (config) => llamaTensors(config),
 
   forward(b, config) {
     const x = b.embed('token_embd.weight'); // [T, dim]

@@ -178,11 +178,11 @@ class Run implements Generation {
     const { ids } = this.#source;
     let shared = 0;
     while (shared < this.#promptIds.length - 1 && ids[shared] === this.#promptIds[shared]) shared++;
-    this.#source.truncate(shared);
-    this.#cachedTokens = shared;
-    const logits = await this.#feed(this.#promptIds.slice(shared), signal);
+    const kept = this.#source.truncate(shared);
+    this.#cachedTokens = kept;
+    const logits = await this.#feed(this.#promptIds.slice(kept), signal);
     this.#prefillMs = performance.now() - started;
-    this.#prefilledTokens = this.#source.ids.length - shared;
+    this.#prefilledTokens = this.#source.ids.length - kept;
     return logits;
   }
 

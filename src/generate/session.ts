@@ -30,8 +30,9 @@ export class EngineSession implements LogitSource {
     return this.#ids;
   }
 
-  truncate(lengthTokens: number): void {
-    this.#ids.length = Math.min(this.#ids.length, lengthTokens);
+  truncate(lengthTokens: number): number {
+    if (lengthTokens < this.#ids.length) this.#ids.length = this.#engine.recurrent ? 0 : lengthTokens;
+    return this.#ids.length;
   }
 
   async feed(ids: readonly number[], signal?: AbortSignal): Promise<Float32Array> {

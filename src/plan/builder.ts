@@ -5,6 +5,7 @@ import {
   BLOCK_ROWS,
   COLS_ALIGN,
   HEAD_SOURCE,
+  MAMBA_SCRATCH_BYTES,
   RANGE_ALL,
   RANGE_HEAD,
   RANGE_REST,
@@ -13,13 +14,25 @@ import {
   TILE_TOKENS,
   ZERO,
 } from '../../assembly/layout.ts';
+import type { RopeConfig } from '../arch/architecture.ts';
 import { TernlightError } from '../errors.ts';
 import type { Kernels } from '../kernels.d.ts';
-import { rowStep, tiledStep } from './matmul.ts';
+import { digitBlock, digitRowStep, digitTiledStep, floatStep, type NeedyStep, rowStep, tiledStep } from './matmul.ts';
 import type { Plan, Stage, Step } from './plan.ts';
-import { ropeFrequencies } from './rope.ts';
-import { type BuilderOptions, kvBytes, type Normed, type Plans, type Quantized, type Value } from './types.ts';
-import { type Matrix, roundUp, type Vector, type Weight } from './weights.ts';
+import { ROPE_DIVISORS, ropeFrequencies, ropeMagnitude } from './rope.ts';
+import {
+  type BuilderOptions,
+  type Digits,
+  layerCacheBytes,
+  type Normed,
+  type Plans,
+  type Quantized,
+  type Value,
+} from './types.ts';
+import { type BinaryMatrix, type Matrix, roundUp, type TernaryMatrix, type Vector, type Weight } from './weights.ts';
+
+/** Digits of activations for ternary and binary matrices; heads of models with int8 activations get two. */
+const DIGITS = { int8: 2, 'int8-blocks': 1, int16: 2, float: 3 } as const;
 
 export class Builder {
   readonly #o: BuilderOptions;
@@ -30,6 +43,8 @@ export class Builder {
   #pending: Step[] = [];
   #pendingLabel = '';
   #scratchBytes = 0;
+  #sessionBytes = 0;
+  #recurrent = false;
   #logits: { address: number; stride: number; vocabSize: number } | undefined;
   readonly #constants: { address: number; data: Float64Array }[] = [];
   readonly #ids: number;
@@ -50,11 +65,18 @@ export class Builder {
       ...[...options.weights.values()].map((w) => ('paddedCols' in w ? w.paddedCols : 0)),
     );
     this.#ids = options.allocate('ids', 4 * chunkTokens);
-    this.#table = options.allocate('rope angles', 4 * chunkTokens * config.rope.dims);
-    const freqs = ropeFrequencies(config.rope);
-    const freqsAddress = options.allocate('rope frequencies', freqs.byteLength);
-    this.#constants.push({ address: freqsAddress, data: freqs });
-    this.#perToken('rope angles', 'ropeAngles', [freqsAddress, this.#table, options.control, config.rope.dims / 2, 1]);
+    this.#table = config.rope ? options.allocate('rope angles', 4 * chunkTokens * config.rope.dims) : 0;
+    if (config.rope) this.#angles(config.rope);
+  }
+
+  /** The angles of the chunk's positions, which every layer's rope reads. */
+  #angles(rope: RopeConfig): void {
+    const freqs = ropeFrequencies(rope);
+    const address = this.#o.allocate('rope frequencies', freqs.byteLength);
+    this.#constants.push({ address, data: freqs });
+    const divisors = this.#o.weights.get(ROPE_DIVISORS);
+    const args = [address, divisors?.address ?? 0, this.#table, this.#o.control, rope.dims / 2, ropeMagnitude(rope)];
+    this.#perToken('rope angles', 'ropeAngles', args);
   }
 
   /** Rows of the embedding for the chunk's ids: the residual stream. */
@@ -70,7 +92,10 @@ export class Builder {
       this.#perToken('embd', 'embedI8Block', [w.address, w.scales, ...to, w.blockCols, x.stride]);
     else if (w.kind === 'i8row')
       this.#perToken('embd', 'embedI8Row', [w.address, w.scales, ...to, w.paddedCols, x.stride]);
-    else throw new TernlightError('internal', `plan: ${name} is packed as ${w.kind}, which cannot be looked up`);
+    else if (w.kind === 'ternary' || w.kind === 'binary') {
+      const kernel = w.kind === 'ternary' ? 'embedTernary' : 'embedBinary';
+      this.#perToken('embd', kernel, [w.address, w.scales, ...to, w.paddedCols, w.blockCols, x.stride]);
+    }
     return x;
   }
 
@@ -93,8 +118,18 @@ export class Builder {
     this.#matmuls(input, [w], [x], 1);
   }
 
+  /** RMSNorm of every head by itself, in place: w [headDim]. */
+  headNorm(x: Value, name: string, heads: number): void {
+    const { headDim, rmsEps } = this.#o.config;
+    const weight = this.#vector(name, headDim);
+    if (x.cols !== heads * headDim)
+      throw new TernlightError('internal', `plan: norm of ${x.cols} values, expected ${heads} x ${headDim}`);
+    this.#perToken('head norm', 'rmsNormHeadsF32', [x.address, weight.address, heads, headDim, x.stride, rmsEps]);
+  }
+
   rope(x: Value, heads: number): void {
     const { rope, headDim } = this.#o.config;
+    if (!rope) throw new TernlightError('internal', 'plan: rope without its configuration');
     if (x.cols !== heads * headDim)
       throw new TernlightError('internal', `plan: rope over ${x.cols} values, expected ${heads} x ${headDim}`);
     const kernel = rope.pairing === 'half' ? 'ropeHalfF32' : 'ropePairsF32';
@@ -149,8 +184,39 @@ export class Builder {
     return gate;
   }
 
-  /** The last norm and the head, for the rows that the control block names. `tied` serves where `name` is absent. */
-  logits(x: Value, norm: string, name: string, tied: string): void {
+  /**
+   * The part of a BitMamba-2 block between its projections: causal convolution, state of one number a channel, gate.
+   * p [T, 2 innerDim + 3 heads] -> [T, innerDim]. The state is the session's, as large for any number of tokens.
+   */
+  mamba(p: Value, layer: number, name: (part: string) => string): Value {
+    const { hiddenDim: innerDim, nHeads } = this.#o.config;
+    if (p.cols !== 2 * innerDim + 3 * nHeads)
+      throw new TernlightError(
+        'internal',
+        `plan: mamba over ${p.cols} values, expected 2 x ${innerDim} + 3 x ${nHeads}`,
+      );
+    const conv = this.#matrix(name('ssm_conv1d.weight'));
+    this.#expect(conv, innerDim, 4);
+    const vector = (part: string, length: number) => this.#vector(name(part), length).address;
+    const y = this.#value('ssm', innerDim);
+    const stateBytes = 4 * (3 + 1) * innerDim;
+    this.#sessionBytes = Math.max(this.#sessionBytes, (layer + 1) * stateBytes);
+    this.#recurrent = true;
+    this.#scratch(MAMBA_SCRATCH_BYTES);
+    const args = [
+      ...[p.address, p.stride, conv.address, vector('ssm_conv1d.bias', innerDim), vector('ssm_dt.bias', nHeads)],
+      ...[vector('ssm_a', nHeads), vector('ssm_d', innerDim), this.#o.control, layer * stateBytes, y.address, y.stride],
+      ...[innerDim, nHeads, this.#o.control + RANGE_ALL],
+    ];
+    this.#stage(`blk.${layer}.ssm`, [{ kernel: 'mambaF32', args, rows: innerDim, align: 16 }]);
+    return y;
+  }
+
+  /**
+   * The last norm and the head, for the rows that the control block names. `tied` serves where `name` is absent.
+   * `inner`: a head with a norm of its own is one trained like the other matrices.
+   */
+  logits(x: Value, norm: string, name: string, tied: string, inner?: string): void {
     this.#flush();
     this.#stages = this.#head;
     const w = this.#matrix(this.#o.weights.has(name) ? name : tied);
@@ -170,9 +236,10 @@ export class Builder {
       this.#o.config.rmsEps,
     ];
     this.#perToken('result_norm', 'rmsNormF32', normArgs, RANGE_HEAD);
-    const q = w.kind === 'ternary' || w.kind === 'i8row' ? this.#quantize(h, RANGE_HEAD) : undefined;
-    this.#flush();
-    this.#stage('result_output', [this.#row(w, q, h, y, 0, RANGE_HEAD)]);
+    // Other ternary heads are not trained with int8 activations: theirs stay next to f32.
+    const input = inner === undefined ? h : this.rmsNorm(h, inner);
+    const readers = this.#readers(input, [w], RANGE_HEAD, inner === undefined);
+    this.#stage('result_output', [readers.row(w, y, 0, RANGE_HEAD)]);
     this.#logits = { address: y.address, stride: y.stride, vocabSize: w.rows };
   }
 
@@ -189,6 +256,8 @@ export class Builder {
       vocabSize: this.#logits.vocabSize,
       constants: this.#constants,
       scratchBytes: this.#scratchBytes,
+      sessionBytes: this.#sessionBytes,
+      recurrent: this.#recurrent,
     };
   }
 
@@ -196,29 +265,59 @@ export class Builder {
   #matmuls(input: Value | Normed, matrices: readonly Matrix[], outputs: readonly Value[], add: 0 | 1): void {
     const cols = 'of' in input ? input.of.cols : input.cols;
     for (const w of matrices) this.#expect(w, w.rows, cols);
-    const integer = matrices.some((w) => w.kind === 'ternary' || w.kind === 'i8row');
-    const float = matrices.some((w) => w.kind !== 'ternary' && w.kind !== 'i8row');
-    const q = integer ? this.#quantize(input, RANGE_ALL) : undefined;
-    const x = float ? this.#floats(input) : undefined;
-    this.#flush();
-    const tiled = this.#phase === 'prefill' && matrices.some((w) => w.kind === 'ternary');
-    const at = tiled && q ? this.#tile(q) : undefined;
+    const readers = this.#readers(input, matrices, RANGE_ALL);
     const steps: Step[] = [];
     matrices.forEach((w, i) => {
       const y = outputs[i]!;
-      if (w.kind === 'ternary' && at !== undefined && q) {
-        steps.push(this.#needing(tiledStep(w, q, at, y, add, this.#o)), this.#row(w, q, x, y, add, RANGE_REST));
-      } else steps.push(this.#row(w, q, x, y, add, RANGE_ALL));
+      const tiled = this.#phase === 'prefill' ? readers.tiled(w, y, add) : undefined;
+      if (tiled) steps.push(tiled);
+      steps.push(readers.row(w, y, add, tiled ? RANGE_REST : RANGE_ALL));
     });
     this.#stage(matrices[0]!.name.replace(/\.weight$/, ''), steps);
   }
 
-  #row(w: Matrix, q: Quantized | undefined, x: Value | undefined, y: Value, add: 0 | 1, range: number): Step {
-    return this.#needing(rowStep(w, q, x, y, add, range, this.#o));
+  /**
+   * Records what turns the input into the forms that these matrices read (int8, digits, f32), each once, and for
+   * prefill their tiles; gives the steps that multiply. asDigits: ternary matrices take digits whatever is set.
+   */
+  #readers(input: Value | Normed, matrices: readonly Matrix[], range: number, asDigits = false) {
+    const { activations } = this.#o;
+    const ternaryAsDigits = asDigits || activations !== 'int8';
+    let q: Quantized | undefined;
+    let x: Value | undefined;
+    const byBlock = new Map<number, Digits>();
+    for (const w of matrices) {
+      if (w.kind === 'binary' || (w.kind === 'ternary' && ternaryAsDigits)) {
+        if (!byBlock.has(digitBlock(w))) byBlock.set(digitBlock(w), this.#digits(input, w, range));
+      } else if (w.kind === 'ternary' || w.kind === 'i8row') q ??= this.#quantize(input, range);
+      else x ??= this.#floats(input);
+    }
+    this.#flush();
+    const tiles = this.#phase === 'prefill' && range === RANGE_ALL;
+    const tiled = tiles && matrices.some((w) => w.kind === 'ternary');
+    const at = tiled && q ? this.#tile('tiles', { q: q.q, cols: q.cols, planeBytes: 0, count: 1 }) : undefined;
+    const digitTiles = new Map<number, number>();
+    if (tiles) for (const [block, d] of byBlock) digitTiles.set(block, this.#tile(`digit tiles ${block}`, d));
+    return {
+      row: (w: Matrix, y: Value, add: 0 | 1, rows: number): Step => {
+        if (w.kind === 'binary' || (w.kind === 'ternary' && ternaryAsDigits))
+          return this.#needing(digitRowStep(w, byBlock.get(digitBlock(w))!, y, add, rows, this.#o));
+        if (w.kind === 'ternary' || w.kind === 'i8row') return this.#needing(rowStep(w, q!, y, add, rows, this.#o));
+        return this.#needing(floatStep(w, x!, y, add, rows, this.#o));
+      },
+      tiled: (w: Matrix, y: Value, add: 0 | 1): Step | undefined => {
+        if (w.kind === 'binary' || (w.kind === 'ternary' && ternaryAsDigits)) {
+          const block = digitBlock(w);
+          return this.#needing(digitTiledStep(w, byBlock.get(block)!, digitTiles.get(block)!, y, add, this.#o));
+        }
+        if (w.kind === 'ternary') return this.#needing(tiledStep(w, q!, at!, y, add, this.#o));
+        return undefined;
+      },
+    };
   }
 
   /** Notes what scratch a step needs. */
-  #needing({ step, scratchBytes }: { step: Step; scratchBytes: number }): Step {
+  #needing({ step, scratchBytes }: NeedyStep): Step {
     this.#scratch(scratchBytes);
     return step;
   }
@@ -257,16 +356,44 @@ export class Builder {
     return y;
   }
 
-  /** The int8 activations as i16, 16 tokens side by side. */
-  #tile(q: Quantized): number {
-    const at = this.#o.allocate('tiles', 2 * this.#o.chunkTokens * this.#maxCols);
-    this.#stage('tiles', [{ kernel: 'tileI16', args: [q.q, at, q.cols], rows: 1, align: 1, range: RANGE_TILES }]);
+  /** Digits of the input, with scales for the blocks that `w` wants. */
+  #digits(input: Value | Normed, w: TernaryMatrix | BinaryMatrix, range: number): Digits {
+    const of = 'of' in input ? input.of : input;
+    const cols = roundUp(of.cols, COLS_ALIGN);
+    const blockCols = digitBlock(w);
+    const count = DIGITS[this.#o.activations];
+    const planeBytes = this.#o.chunkTokens * this.#maxCols;
+    const q = this.#o.allocate(`digits ${blockCols}`, count * planeBytes);
+    const scales = this.#o.allocate(`digit scales ${blockCols}`, (4 * planeBytes) / blockCols);
+    const to = [q, planeBytes, scales, of.cols, of.stride, cols, blockCols, count];
+    if ('of' in input) {
+      this.#scratch(4 * cols);
+      const args = [of.address, input.weight.address, ...to, this.#o.config.rmsEps];
+      this.#perToken('norm', 'rmsNormQuantizeDigits', args, range);
+    } else this.#perToken('quantize', 'quantizeDigits', [of.address, ...to], range);
+    return { q, planeBytes, scales, cols, blockCols, count };
+  }
+
+  /** Rows of int8 activations as i16, 16 tokens side by side; planes of digits one after another. */
+  #tile(name: string, { q, planeBytes, cols, count }: Pick<Digits, 'q' | 'planeBytes' | 'cols' | 'count'>): number {
+    const tileBytes = 2 * this.#o.chunkTokens * this.#maxCols;
+    const at = this.#o.allocate(name, count * tileBytes);
+    const steps = Array.from({ length: count }, (_, i) => ({
+      kernel: 'tileI16' as const,
+      args: [q + i * planeBytes, at + i * tileBytes, cols],
+      rows: 1,
+      align: 1,
+      range: RANGE_TILES,
+    }));
+    this.#stage('tiles', steps);
     return at;
   }
 
+  /** Where a layer's keys and its values are in the session's cache. */
   #cacheOffset(layer: number): [number, number] {
-    const half = kvBytes({ ...this.#o.config, nLayers: 1 }, this.#o.capacity, this.#o.kv) / 2;
-    return [2 * layer * half, (2 * layer + 1) * half];
+    const bytes = layerCacheBytes(this.#o.config, this.#o.capacity, this.#o.kv);
+    this.#sessionBytes = Math.max(this.#sessionBytes, (2 * layer + 2) * bytes);
+    return [2 * layer * bytes, (2 * layer + 1) * bytes];
   }
 
   #value(name: string, cols: number, rows = this.#o.chunkTokens): Value {

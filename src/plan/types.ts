@@ -5,6 +5,11 @@ import type { Vector, Weight } from './weights.ts';
 
 export type KvType = 'f32' | 'f16';
 export type RowKernel = 'dot' | 'i16' | 'wide';
+/**
+ * What ternary and binary matrices are multiplied with: int8 with a scale per token (how BitNet is trained), or
+ * digits with a scale per block: one, two (weight-only models: 3e-5 from f32), three (as exact as f32).
+ */
+export type Activations = 'int8' | 'int8-blocks' | 'int16' | 'float';
 
 export interface BuilderOptions {
   config: ModelConfig;
@@ -18,6 +23,7 @@ export interface BuilderOptions {
   /** Positions that a session's cache holds. */
   capacity: number;
   kv: KvType;
+  activations: Activations;
   /** Which kernel multiplies ternary and int8 rows by single tokens. */
   rowKernel: RowKernel;
 }
@@ -36,6 +42,10 @@ export interface Plans {
   readonly constants: readonly { address: number; data: Float64Array }[];
   /** Bytes that each thread needs. */
   readonly scratchBytes: number;
+  /** Bytes of a session's cache or state. */
+  readonly sessionBytes: number;
+  /** The session holds a state, which cannot be cut back to fewer tokens. */
+  readonly recurrent: boolean;
 }
 
 /** Rows of activations, one per token: [chunkTokens, stride] f32, `cols` of them in use. */
@@ -58,7 +68,18 @@ export interface Quantized {
   readonly cols: number;
 }
 
-/** Bytes of keys and values that a session needs. */
-export function kvBytes(config: ModelConfig, capacity: number, kv: KvType): number {
-  return config.nLayers * 2 * config.nKvHeads * capacity * config.headDim * (kv === 'f16' ? 2 : 4);
+/** Activations as int8 digits: q [count][chunkTokens, cols] i8, scales [chunkTokens, cols / blockCols] f32. */
+export interface Digits {
+  readonly q: number;
+  /** From one digit's plane to the next. */
+  readonly planeBytes: number;
+  readonly scales: number;
+  readonly cols: number;
+  readonly blockCols: number;
+  readonly count: 1 | 2 | 3;
+}
+
+/** Bytes of a layer's keys, or of its values. */
+export function layerCacheBytes(config: ModelConfig, capacity: number, kv: KvType): number {
+  return config.nKvHeads * capacity * config.headDim * (kv === 'f16' ? 2 : 4);
 }

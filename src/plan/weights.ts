@@ -20,6 +20,14 @@ export interface TernaryMatrix extends MatrixBase {
   readonly blockCols: number;
 }
 
+/** Packing B32 with f16 scales [rows / 32, cols / blockCols, 32]. */
+export interface BinaryMatrix extends MatrixBase {
+  readonly kind: 'binary';
+  readonly scales: number;
+  readonly paddedCols: number;
+  readonly blockCols: number;
+}
+
 /** Row-major numbers as the file has them. */
 export interface FloatMatrix extends MatrixBase {
   readonly kind: 'f32' | 'f16';
@@ -48,7 +56,7 @@ export interface Vector {
   readonly bytes: number;
 }
 
-export type Matrix = TernaryMatrix | FloatMatrix | I8BlockMatrix | I8RowMatrix;
+export type Matrix = TernaryMatrix | BinaryMatrix | FloatMatrix | I8BlockMatrix | I8RowMatrix;
 export type Weight = Matrix | Vector;
 
 /** value rounded up to a multiple of `step`; exact beyond 2^31. */

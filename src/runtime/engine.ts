@@ -5,7 +5,7 @@ import type { Architecture, ModelConfig } from '../arch/architecture.ts';
 import { TernlightError } from '../errors.ts';
 import type { ModelFile } from '../formats/types.ts';
 import { PLAN_DECODE, PLAN_HEAD, PLAN_PREFILL } from '../plan/plan.ts';
-import { kvBytes, type Plans, type RowKernel } from '../plan/types.ts';
+import type { Plans, RowKernel } from '../plan/types.ts';
 import type { Platform } from '../platform/platform.ts';
 import { createMemory, ensureMemory, Layout } from './arena.ts';
 import { type EngineOptions, type MemoryPlan, planActivations, planMemory } from './memory-plan.ts';
@@ -54,7 +54,9 @@ export class Engine {
   readonly #walker: Walker;
   readonly #pool: Pool | undefined;
   readonly #sessions: number;
-  readonly #kvBytes: number;
+  /** Sessions hold a state, not a cache: it can be thrown away but not cut back. */
+  readonly recurrent: boolean;
+  readonly #sessionBytes: number;
   readonly #free: KvRegion[] = [];
   #caches = 0;
   #disposed = false;
@@ -76,7 +78,8 @@ export class Engine {
     this.#walker = parts.walker;
     this.#pool = parts.pool;
     this.#sessions = setup.sessions;
-    this.#kvBytes = kvBytes(setup.config, setup.capacity, setup.kv);
+    this.#sessionBytes = parts.plans.sessionBytes;
+    this.recurrent = parts.plans.recurrent;
   }
 
   static async create(setup: EngineSetup): Promise<Engine> {
@@ -129,7 +132,7 @@ export class Engine {
         `session: ${this.#sessions} sessions are open, expected at most ${this.#sessions}; dispose one or load the model with a larger "sessions"`,
       );
     const name = `kv ${this.#caches}`;
-    const address = this.#layout.allocate(name, this.#kvBytes);
+    const address = this.#layout.allocate(name, this.#sessionBytes);
     ensureMemory(this.memory, this.#layout.end, name);
     this.#caches++;
     return { address };

@@ -2,7 +2,7 @@
 import { CONTROL_BYTES } from '../../assembly/layout.ts';
 import type { Architecture, ModelConfig } from '../arch/architecture.ts';
 import { buildPlans } from '../plan/builder.ts';
-import { type BuilderOptions, type KvType, kvBytes, type RowKernel } from '../plan/types.ts';
+import type { Activations, BuilderOptions, KvType, RowKernel } from '../plan/types.ts';
 import { roundUp, type Weight } from '../plan/weights.ts';
 import { Layout, PAGE_BYTES } from './arena.ts';
 import { stagingBytes } from './pack.ts';
@@ -12,6 +12,7 @@ export interface EngineOptions {
   /** Positions of a session's cache. */
   readonly capacity: number;
   readonly kv: KvType;
+  readonly activations: Activations;
   readonly chunkTokens: number;
   readonly threads: number;
   /** Sessions at most. */
@@ -21,6 +22,7 @@ export interface EngineOptions {
 export interface MemoryPlan {
   /** Packed weights and their scales; an upper bound where a file's scales may turn out equal. */
   readonly weightsBytes: number;
+  /** Keys and values, or the state of a recurrent model. */
   readonly kvBytesPerSession: number;
   /** Activations, logits, tables. */
   readonly activationsBytes: number;
@@ -41,12 +43,12 @@ function promised(jobs: readonly PackingJob[]): Map<string, Weight> {
       const base = { name: info.name, rows, cols, address: 0, bytes: weightBytes + scaleBytes };
       const { encoding } = info;
       const paddedCols = roundUp(cols, 32);
-      const scaleElems = encoding.family === 'ternary' ? encoding.scaleElems : (encoding.i8ScaleElems ?? cols);
+      const scaleElems = encoding.family === 'dense' ? (encoding.i8ScaleElems ?? cols) : encoding.scaleElems;
       const blockCols = scaleElems === 'tensor' ? paddedCols : scaleElems;
       const weight: Weight =
         kind === 'vector'
           ? { kind, name: info.name, length: cols, address: 0, bytes: weightBytes }
-          : kind === 'ternary'
+          : kind === 'ternary' || kind === 'binary'
             ? { kind, ...base, scales: 0, paddedCols, blockCols }
             : kind === 'i8row'
               ? { kind, ...base, scales: 0, paddedCols }
@@ -76,6 +78,7 @@ export function planActivations(
     chunkTokens: options.chunkTokens,
     capacity: options.capacity,
     kv: options.kv,
+    activations: options.activations,
     rowKernel,
   };
   const plans = buildPlans(builderOptions, (b) => architecture.forward(b, config));
@@ -97,9 +100,9 @@ export function planMemory(
     0,
   );
   const layout = new Layout(0);
-  planActivations(layout, promised(jobs), architecture, config, options, 0, 'wide');
+  const { sessionBytes } = planActivations(layout, promised(jobs), architecture, config, options, 0, 'wide');
   const scratchBytes = layout.regions.filter((r) => r.name.startsWith('scratch')).reduce((n, r) => n + r.bytes, 0);
-  const kvBytesPerSession = roundUp(kvBytes(config, options.capacity, options.kv), ALIGN_BYTES);
+  const kvBytesPerSession = roundUp(sessionBytes, ALIGN_BYTES);
   const otherBytes =
     base + roundUp(CONTROL_BYTES, ALIGN_BYTES) + roundUp(stagingBytes(jobs), ALIGN_BYTES) + scratchBytes + PAGE_BYTES;
   const activationsBytes = layout.end - scratchBytes;

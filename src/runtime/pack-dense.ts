@@ -33,34 +33,25 @@ export async function packI8Rows(
   });
 }
 
-/** Row-major i8 with scales per block: what Q8_0, Q6_K and ternary encodings are exactly. Returns the block's columns. */
+/** Row-major i8 with scales per block: what Q8_0, Q6_K and the like are exactly. */
 export async function packI8Blocks(
   { reader, memory }: PackTarget,
   info: TensorInfo,
+  encoding: DenseEncoding,
   rows: number,
   cols: number,
   address: number,
   scales: number,
-): Promise<number> {
-  const { encoding } = info;
-  const perTensor = encoding.family === 'ternary' && encoding.scaleElems === 'tensor';
-  const scaleElems = encoding.family === 'ternary' ? encoding.scaleElems : encoding.i8ScaleElems!;
-  const blockCols = scaleElems === 'tensor' ? cols : scaleElems;
+): Promise<void> {
+  const blockCols = encoding.i8ScaleElems!;
   if (cols % blockCols !== 0 || blockCols % 16 !== 0)
     throw new TernlightError('unsupported', `model: ${info.name} has ${cols} columns in blocks of ${blockCols}`);
   await reader.rows(info, rows, cols, reader.rowsPerRead(info, cols, 8), (bytes, row, count) => {
     const q = new Int8Array(memory.buffer, address + row * cols, count * cols);
     const s = new Float32Array(memory.buffer, scales + (4 * row * cols) / blockCols, (count * cols) / blockCols);
-    if (encoding.family === 'dense') encoding.decodeI8!(bytes, count * cols, q, s);
-    else {
-      encoding.decode(bytes, count * cols, new Uint8Array(q.buffer, q.byteOffset, q.length), s);
-      for (let i = 0; i < q.length; i++) q[i] = q[i]! - 1;
-    }
-    if (!perTensor) checkFinite(info, s, s.length);
+    encoding.decodeI8!(bytes, count * cols, q, s);
+    checkFinite(info, s, s.length);
   });
-  if (encoding.family === 'ternary' && perTensor)
-    new Float32Array(memory.buffer, scales, rows).fill(await reader.tensorScale(info, encoding));
-  return blockCols;
 }
 
 /** Row-major numbers: f16 as they are, everything else widened to f32. */

@@ -18,7 +18,8 @@ export async function packTernary(
   const paddedCols = roundUp(cols, COLS_ALIGN);
   const perTensor = encoding.scaleElems === 'tensor';
   const blockCols = encoding.scaleElems === 'tensor' ? cols : encoding.scaleElems;
-  if (cols % blockCols !== 0 || (!perTensor && (blockCols % COLS_ALIGN !== 0 || 256 % blockCols !== 0)))
+  const perRow = blockCols === cols;
+  if (cols % blockCols !== 0 || (!perRow && (blockCols % COLS_ALIGN !== 0 || 256 % blockCols !== 0)))
     throw new TernlightError('unsupported', `model: ${info.name} has ${cols} columns in blocks of ${blockCols}`);
   const scales = new Float32Array((rows * cols) / blockCols);
   const some = reader.rowsPerRead(info, cols, BLOCK_ROWS);
@@ -37,7 +38,7 @@ export async function packTernary(
       kernels.packV32(staging, address + ((row + r) * paddedCols) / 4, paddedCols);
     }
   });
-  if (perTensor) scales.fill(await reader.tensorScale(info, encoding));
+  if (perTensor) scales.fill(info.scale ?? (await reader.tensorScale(info, encoding)));
   return { paddedCols, ...writeScales(target, info, scales, rows, cols, paddedCols, blockCols) };
 }
 

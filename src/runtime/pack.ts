@@ -4,6 +4,7 @@ import { TernlightError } from '../errors.ts';
 import type { Kernels } from '../kernels.d.ts';
 import { roundUp, type Weight } from '../plan/weights.ts';
 import type { Layout } from './arena.ts';
+import { packBinary } from './pack-binary.ts';
 import { packFloats, packI8Blocks, packI8Rows } from './pack-dense.ts';
 import { multiplyScales, packTernary } from './pack-ternary.ts';
 import type { PackingJob } from './packing.ts';
@@ -60,14 +61,17 @@ async function packOne(target: PackTarget, { info, spec, kind, weightBytes, scal
   const allocateScales = () => layout.allocate(`${info.name} scales`, scaleBytes);
   if (kind === 'ternary' && encoding.family === 'ternary')
     return { kind, ...base, ...(await packTernary(target, info, encoding, rows, cols, address)) };
-  if (kind === 'i8block') {
-    const scales = allocateScales();
-    return { kind, ...base, scales, blockCols: await packI8Blocks(target, info, rows, cols, address, scales) };
-  }
+  if (kind === 'binary' && encoding.family === 'binary')
+    return { kind, ...base, ...(await packBinary(target, info, encoding, rows, cols, address)) };
   if (encoding.family === 'dense') {
     if (kind === 'vector') {
       new Float32Array(memory.buffer, address, cols).set(await reader.vector(info, encoding, cols));
       return { kind, name: info.name, length: cols, address, bytes };
+    }
+    if (kind === 'i8block') {
+      const scales = allocateScales();
+      await packI8Blocks(target, info, encoding, rows, cols, address, scales);
+      return { kind, ...base, scales, blockCols: encoding.i8ScaleElems! };
     }
     if (kind === 'i8row') {
       const scales = allocateScales();

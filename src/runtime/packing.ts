@@ -86,14 +86,15 @@ function job(info: TensorInfo, spec: TensorSpec, head: HeadType): PackingJob {
   }
   if (cols % 4 !== 0)
     throw new TernlightError('unsupported', `model: ${info.name} has ${cols} columns, expected a multiple of 4`);
-  const lookedUp = spec.role === 'embedding' || spec.role === 'head';
   const paddedCols = roundUp(cols, COLS_ALIGN);
   const paddedRows = roundUp(rows, BLOCK_ROWS);
-  if (encoding.family === 'ternary') {
+  if (encoding.family !== 'dense') {
     const group = encoding.scaleElems === 'tensor' ? cols : encoding.scaleElems;
-    if (lookedUp) return make('i8block', rows * cols, (4 * rows * cols) / group);
-    return make('ternary', (paddedRows * paddedCols) / 4, 4 * paddedRows * Math.max(1, Math.ceil(cols / group)));
+    const blocks = paddedRows * Math.ceil(cols / group);
+    if (encoding.family === 'ternary') return make('ternary', (paddedRows * paddedCols) / 4, 4 * blocks);
+    return make('binary', (paddedRows * paddedCols) / 8, 2 * blocks);
   }
+  const lookedUp = spec.role === 'embedding' || spec.role === 'head';
   if (lookedUp && head === 'int8') return make('i8row', paddedRows * paddedCols, 4 * paddedRows);
   if (encoding.i8ScaleElems) return make('i8block', rows * cols, (4 * rows * cols) / encoding.i8ScaleElems);
   if (encoding.name === 'F16') return make('f16', 2 * rows * cols);
@@ -104,14 +105,14 @@ export function product(dims: readonly number[]): number {
   return dims.reduce((a, b) => a * b, 1);
 }
 
-/** Parameters of a model by its table: all, and those of ternary matrices. */
+/** Parameters of a model by its table: all, and those of ternary and binary matrices. */
 export function countParameters(file: ModelFile): { parameters: number; ternaryParameters: number } {
   let parameters = 0;
   let ternaryParameters = 0;
   for (const { dims, encoding } of file.tensors) {
     const n = product(dims);
     parameters += n;
-    if (encoding.family === 'ternary') ternaryParameters += n;
+    if (encoding.family !== 'dense') ternaryParameters += n;
   }
   return { parameters, ternaryParameters };
 }

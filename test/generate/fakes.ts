@@ -84,8 +84,9 @@ export class ScriptedSource implements LogitSource {
     readonly vocabSize = 300,
   ) {}
 
-  truncate(lengthTokens: number): void {
+  truncate(lengthTokens: number): number {
     this.ids.length = Math.min(this.ids.length, lengthTokens);
+    return this.ids.length;
   }
 
   async feed(ids: readonly number[], signal?: AbortSignal): Promise<Float32Array> {

@@ -1,14 +1,16 @@
 // Embedding rows from every form of the matrix, exactly.
 import { describe, test } from 'vitest';
 import { embedRow, embedRowF16, embedRowInt8 } from '../ref/embed.ts';
-import { f64ToF16 } from '../ref/f16.ts';
-import { packH16 } from '../ref/packing.ts';
+import { f16ToF64, f64ToF16 } from '../ref/f16.ts';
+import { packB32, packH16, packScales, packV32 } from '../ref/packing.ts';
 import { Random } from '../ref/random.ts';
 import type { Arena } from './arena.ts';
 import { once, sameBits } from './compare.ts';
 import { forEachVariant, type Variant } from './variants.ts';
 
 const VOCAB = 48;
+/** Ternary and binary matrices come in groups of 32 rows. */
+const ROWS = 64;
 const IDS = Int32Array.of(0, 47, 16, 15, 31, 5, 5);
 
 interface Form {
@@ -89,6 +91,30 @@ const forms: Form[] = [
       };
     },
   },
+  ...[64, 128, 0].flatMap((block) =>
+    (['embedTernary', 'embedBinary'] as const).map((kernel) => ({
+      name: `${kernel}, ${block ? `blocks of ${block}` : 'a scale per row'}`,
+      dims: block ? [128, 2560] : dims,
+      make(dim: number) {
+        const cols = padTo(dim, 32);
+        const blockCols = block || cols;
+        const random = new Random(dim + block);
+        const binary = kernel === 'embedBinary';
+        const w = random.weights(ROWS * cols).map((v) => (binary && v === 0 ? 1 : v));
+        const scales = random.scales((ROWS * cols) / blockCols, 0.03).map((v) => f16ToF64(f64ToF16(v)));
+        const grouped = packScales(scales, ROWS, cols / blockCols);
+        return {
+          put(arena: Arena) {
+            const at = arena.input('w', (binary ? packB32 : packV32)(w, ROWS, cols));
+            const s = arena.input('scales', binary ? Uint16Array.from(grouped, f64ToF16) : grouped);
+            return (v: Variant, ids: number, x: number, stride: number, begin: number, end: number) =>
+              v.kernels[kernel](at, s, ids, x, dim, cols, blockCols, stride, begin, end);
+          },
+          row: (id: number) => embedRowInt8(w, scales, cols, blockCols, id).slice(0, dim),
+        };
+      },
+    })),
+  ),
 ];
 
 forEachVariant((get) => {

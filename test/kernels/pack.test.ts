@@ -1,6 +1,6 @@
 // Packing at load: bytes equal to the drawings', and read back one weight at a time.
 import { expect, test } from 'vitest';
-import { packH16, packV32, quantizeRows, readH16, readV32 } from '../ref/packing.ts';
+import { packB32, packH16, packV32, quantizeRows, readH16, readV32 } from '../ref/packing.ts';
 import { Random } from '../ref/random.ts';
 import type { Arena } from './arena.ts';
 import { sameBits } from './compare.ts';
@@ -39,6 +39,22 @@ forEachVariant((get) => {
         for (let col = row % 7; col < cols; col += 7)
           expect(readV32(packed, cols, row, col)).toBe(weights[row * cols + col]);
     });
+
+    if (cols % 8 === 0)
+      test(`packB32 ${rows} x ${cols}`, () => {
+        const signs = new Random(rows * cols + 1).weights(rows * cols).map((w) => (w < 0 ? -1 : 1));
+        const row = cols / 8;
+        const bits = new Uint8Array(rows * row);
+        signs.forEach((sign, i) => {
+          if (sign > 0) bits[i >> 3] = bits[i >> 3]! | (1 << (i & 7));
+        });
+        const arena = get().arena();
+        const from = arena.input('bits', bits);
+        const w = arena.region('w', rows * row);
+        for (let r = 0; r < rows; r += 32) get().kernels.packB32(from + r * row, w + r * row, cols);
+        arena.check();
+        sameBits(arena.u8(w, rows * row).slice(), packB32(signs, rows, cols), 'packed');
+      });
 
     test(`packH16 ${rows} x ${cols}`, () => {
       const x = new Random(rows * cols).f32(rows * cols, 3);

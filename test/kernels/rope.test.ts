@@ -11,16 +11,24 @@ const frequencies = (half: number, theta: number) =>
   Float64Array.from({ length: half }, (_, j) => theta ** (-j / half));
 
 /** table [count, 2, half] from `position` on, made in calls over `bounds`. */
-function angles(v: Variant, freqs: Float64Array<ArrayBuffer>, position: number, bounds: number[], scale = 1) {
+function angles(
+  v: Variant,
+  freqs: Float64Array<ArrayBuffer>,
+  position: number,
+  bounds: number[],
+  scale = 1,
+  divided?: Float32Array<ArrayBuffer>,
+) {
   const half = freqs.length;
   const count = bounds[bounds.length - 1]!;
   const arena = v.arena();
   const f = arena.input('freqs', freqs);
+  const divisors = divided ? arena.input('divisors', divided) : 0;
   const table = arena.region('table', count * half * 8);
   const control = arena.region('control', 64);
   arena.setI32(control + POSITION, position);
   for (let i = 1; i < bounds.length; i++)
-    v.kernels.ropeAngles(f, table, control, half, scale, bounds[i - 1]!, bounds[i]!);
+    v.kernels.ropeAngles(f, divisors, table, control, half, scale, bounds[i - 1]!, bounds[i]!);
   arena.check();
   return arena.f32(table, count * half * 2);
 }

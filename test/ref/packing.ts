@@ -1,5 +1,6 @@
 // The packings, from their drawings: written with loops over rows and columns, and read back one weight at a time.
 //   V32  32 rows x 4 columns = 32 bytes; row 8 f + 4 h + lane, column c: bits 2 f of byte 16 h + 4 lane + c; code = w + 1
+//   B32  32 rows x 4 columns = 16 bytes; row 4 f + lane, column c: bit f of byte 4 lane + c; 1 is +1
 //   H16  16 rows x 4 columns = 64 bytes; row r, column c: byte 4 r + c; u8 = w + 128
 import { roundHalfEven } from './f16.ts';
 
@@ -26,6 +27,17 @@ function addressV32(cols: number, row: number, col: number): { byte: number; shi
   const lane = row % 4;
   const block = (row >> 5) * cols * 8 + (col >> 2) * 32;
   return { byte: block + half * 16 + lane * 4 + (col % 4), shift: 2 * field };
+}
+
+/** weights [rows, cols] of -1, +1; rows a multiple of 32, cols of 4. */
+export function packB32(weights: Int8Array, rows: number, cols: number): Uint8Array<ArrayBuffer> {
+  const out = new Uint8Array((rows * cols) / 8);
+  for (let row = 0; row < rows; row++)
+    for (let col = 0; col < cols; col++) {
+      const byte = (row >> 5) * cols * 4 + (col >> 2) * 16 + (row % 4) * 4 + (col % 4);
+      if (weights[row * cols + col]! > 0) out[byte] = out[byte]! | (1 << ((row % 32) >> 2));
+    }
+  return out;
 }
 
 /** scales [rows, blocks] -> [rows / 32, blocks, 32]: the 32 rows of a V32 block side by side. */
