@@ -2,7 +2,8 @@
 
 /**
  * log(1 + u) for u in [0, 2^60], relative error below 2e-7, near 0 too.
- * 1 + u = 2^k (1 + f) with 1 + f in [sqrt(1/2), sqrt(2)); log(1 + f) = 2 artanh s, s = f / (2 + f), by its series up to s^9.
+ * 1 + u = 2^k (1 + f) with 1 + f in [sqrt(1/2), sqrt(2)); log(1 + f) = 2 artanh s with s = f / (2 + f), by its series
+ * up to s^9.
  */
 @inline export function log1pF32x4(u: v128): v128 {
   const one = f32x4.splat(1);

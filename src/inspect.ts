@@ -1,9 +1,9 @@
 // What a file holds and what memory it would need, from its header alone.
 import type { ModelConfig } from './arch/architecture.ts';
 import { TernlightError } from './errors.ts';
-import { readGguf } from './formats/gguf.ts';
+import { readTokenizer } from './formats/model-file.ts';
 import type { ModelFile } from './formats/types.ts';
-import { type ModelSource, openSource } from './open.ts';
+import { type ModelSource, openModel, openSource } from './open.ts';
 import type { Platform } from './platform/platform.ts';
 import { type MemoryPlan, planMemory } from './runtime/memory-plan.ts';
 import { countParameters, type HeadType } from './runtime/packing.ts';
@@ -31,10 +31,9 @@ export interface Inspection {
 }
 
 export async function inspectModel(source: ModelSource, options: LoadOptions, platform: Platform): Promise<Inspection> {
-  const bytes = await openSource(source, platform, options);
+  const opened = await openModel(source, platform, options);
   try {
-    const file = await readGguf(bytes, options.signal);
-    const notes: string[] = [];
+    const { file, notes } = opened;
     let understood: Understood | undefined;
     try {
       understood = file.tensors.length === 0 ? undefined : understand(file, options);
@@ -47,7 +46,7 @@ export async function inspectModel(source: ModelSource, options: LoadOptions, pl
     const threads = chooseThreads(options, platform).threads;
     return {
       format: file.format,
-      name: file.metadata.string('general.name') ?? bytes.name,
+      name: file.metadata.string('general.name') ?? opened.name,
       architecture: file.metadata.string('general.architecture'),
       metadata: file.metadata.keys.map((key) => [key, printable(file.metadata.raw(key))]),
       tensors: file.tensors.map(({ name, dims, encoding, lengthBytes }) => ({
@@ -72,7 +71,7 @@ export async function inspectModel(source: ModelSource, options: LoadOptions, pl
       notes,
     };
   } finally {
-    await bytes.close();
+    await opened.close();
   }
 }
 
@@ -93,10 +92,5 @@ export async function loadTokenizerOf(
   platform: Platform,
   signal?: AbortSignal,
 ): Promise<Tokenizer> {
-  const bytes = await openSource(source, platform, { signal });
-  try {
-    return createTokenizer((await readGguf(bytes, signal)).metadata);
-  } finally {
-    await bytes.close();
-  }
+  return createTokenizer(await readTokenizer(await openSource(source, platform, { signal }), signal));
 }

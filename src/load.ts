@@ -1,24 +1,24 @@
 // From a source to a model: the only file that sees formats, architectures, memory and generation together.
-import { readGguf } from './formats/gguf.ts';
 import { LocalModel } from './generate/model.ts';
-import { type ModelSource, openSource } from './open.ts';
+import { type ModelSource, openModel } from './open.ts';
 import type { Platform } from './platform/platform.ts';
 import { Engine, type EngineSetup } from './runtime/engine.ts';
 import { countParameters } from './runtime/packing.ts';
 import { chooseVariant } from './runtime/variant.ts';
-import { createTokenizer } from './tokenizer/index.ts';
+import { tokenizerOf } from './tokenizer/index.ts';
 import { chooseThreads, type LoadOptions, understand } from './understand.ts';
 
 export async function loadModel(source: ModelSource, options: LoadOptions, platform: Platform): Promise<LocalModel> {
   const started = performance.now();
   const { signal, onProgress } = options;
-  const bytes = await openSource(source, platform, { signal });
+  onProgress?.({ phase: 'header', loadedBytes: 0, totalBytes: undefined });
+  const opened = await openModel(source, platform, options);
   try {
-    onProgress?.({ phase: 'header', loadedBytes: 0, totalBytes: undefined });
-    const file = await readGguf(bytes, signal);
+    const { file } = opened;
     const understood = understand(file, options);
-    const { config, head, notes } = understood;
-    const tokenizer = createTokenizer(file.metadata);
+    const { config, head } = understood;
+    const notes = [...opened.notes, ...understood.notes];
+    const tokenizer = tokenizerOf(file.metadata, config.vocabSize);
     notes.push(...(tokenizer.notes ?? []));
     const { threads, note } = chooseThreads(options, platform);
     const variant = await chooseVariant(threads > 1, options.variant);
@@ -41,7 +41,7 @@ export async function loadModel(source: ModelSource, options: LoadOptions, platf
     const totalBytes = file.tensors.reduce((n, t) => n + t.lengthBytes, 0);
     onProgress?.({ phase: 'ready', loadedBytes: totalBytes, totalBytes });
     return new LocalModel(engine, tokenizer, file.metadata, {
-      name: file.metadata.string('general.name') ?? bytes.name,
+      name: file.metadata.string('general.name') ?? opened.name,
       format: file.format,
       architecture: config.architecture,
       ...countParameters(file),
@@ -62,6 +62,6 @@ export async function loadModel(source: ModelSource, options: LoadOptions, platf
       loadMs: performance.now() - started,
     });
   } finally {
-    await bytes.close();
+    await opened.close();
   }
 }

@@ -1,18 +1,65 @@
 // A model's source, whatever kind it is, as bytes to read.
 import { TernlightError } from './errors.ts';
+import type { I2sLayout } from './formats/encodings/index.ts';
+import { blobFileSet, urlFileSet } from './formats/file-set.ts';
+import { type Opened, type ReadModel, readModelFile } from './formats/model-file.ts';
 import { blobSource, bytesSource, streamSource, urlSource } from './formats/source.ts';
 import { type SyntheticName, syntheticModel, syntheticNames } from './formats/synthetic.ts';
-import type { ByteSource } from './formats/types.ts';
+import type { ByteSource, FileSet } from './formats/types.ts';
 import type { Platform } from './platform/platform.ts';
 
-/** A path (Node, Deno, Bun), an http(s) address, "synthetic:NAME", or the bytes themselves. */
-export type ModelSource = string | URL | Blob | ArrayBuffer | Uint8Array | ReadableStream<Uint8Array> | ByteSource;
+/**
+ * A path of a file or folder (Node, Deno, Bun), an http(s) address (one that ends in "/" or names a file of a
+ * safetensors repository means the repository), "synthetic:NAME", the bytes themselves, or the files of a repository.
+ */
+export type ModelSource =
+  | string
+  | URL
+  | Blob
+  | ArrayBuffer
+  | Uint8Array
+  | ReadableStream<Uint8Array>
+  | ByteSource
+  | readonly File[]
+  | FileSet;
 
+export interface OpenOptions {
+  signal?: AbortSignal;
+  /**
+   * A tokenizer in place of the file's own: a GGUF file (with a vocabulary only, too), a tokenizer.json or a
+   * tokenizer.bin. Needed by BitMamba files that have none beside them.
+   */
+  tokenizer?: ModelSource;
+  /**
+   * Order of the codes in I2_S tensors: "x86" (all published files), "arm" or "rows4" (files that bitnet.cpp wrote
+   * elsewhere). Default "auto": found out where the file's dead channels tell, else "x86".
+   */
+  i2sLayout?: 'auto' | I2sLayout;
+}
+
+/** Opens a model and reads its header; `close` when done. */
+export async function openModel(
+  source: ModelSource,
+  platform: Platform,
+  { signal, tokenizer, i2sLayout }: OpenOptions = {},
+): Promise<ReadModel & { name: string; close(): Promise<void> }> {
+  const opened = await openSource(source, platform, { signal });
+  try {
+    const other = tokenizer === undefined ? undefined : await openSource(tokenizer, platform, { signal });
+    const read = await readModelFile(opened, { signal, tokenizer: other, i2sLayout });
+    return { ...read, name: read.file.source.name, close: () => read.file.source.close() };
+  } catch (error) {
+    await opened.source?.close();
+    throw error;
+  }
+}
+
+/** The file or files that a source means; nothing is read of them yet. */
 export async function openSource(
   source: ModelSource,
   platform: Platform,
   options: { signal?: AbortSignal } = {},
-): Promise<ByteSource> {
+): Promise<Opened> {
   if (typeof source === 'string' && source.startsWith('synthetic:')) {
     const name = source.slice('synthetic:'.length);
     if (!(syntheticNames as readonly string[]).includes(name))
@@ -20,24 +67,38 @@ export async function openSource(
         'invalid-option',
         `source: no synthetic model "${name}", expected one of ${syntheticNames.join(', ')}`,
       );
-    return syntheticModel(name as SyntheticName);
+    return { source: syntheticModel(name as SyntheticName) };
   }
-  if (typeof source === 'string' || source instanceof URL) {
-    const text = String(source);
-    const isUrl = /^(https?|blob|data|capacitor|app|chrome-extension|moz-extension):/i.test(text);
-    if (!isUrl && platform.openFile) return platform.openFile(text.startsWith('file:') ? filePath(text) : text);
-    // In a page, everything else is an address relative to the page.
-    const base = (globalThis as { location?: { href: string } }).location?.href;
-    return urlSource(base === undefined ? text : new URL(text, base), { signal: options.signal });
-  }
-  if (source instanceof ArrayBuffer || source instanceof Uint8Array) return bytesSource(source);
-  if (typeof Blob !== 'undefined' && source instanceof Blob) return blobSource(source);
-  if (typeof ReadableStream !== 'undefined' && source instanceof ReadableStream) return streamSource(source);
-  if (typeof (source as ByteSource | undefined)?.read === 'function') return source as ByteSource;
+  if (typeof source === 'string' || source instanceof URL) return openNamed(String(source), platform, options.signal);
+  if (source instanceof ArrayBuffer || source instanceof Uint8Array) return { source: bytesSource(source) };
+  if (typeof Blob !== 'undefined' && source instanceof Blob) return { source: blobSource(source) };
+  if (typeof ReadableStream !== 'undefined' && source instanceof ReadableStream)
+    return { source: streamSource(source) };
+  if (Array.isArray(source)) return { files: blobFileSet(source as File[]) };
+  if (typeof (source as ByteSource | undefined)?.read === 'function') return { source: source as ByteSource };
+  if (typeof (source as FileSet | undefined)?.open === 'function') return { files: source as FileSet };
   throw new TernlightError(
     'invalid-option',
-    `source: got ${describe(source)}, expected a path, URL, Blob, ArrayBuffer, stream or ByteSource`,
+    `source: got ${describe(source)}, expected a path, URL, Blob, ArrayBuffer, stream, ByteSource or files`,
   );
+}
+
+async function openNamed(text: string, platform: Platform, signal: AbortSignal | undefined): Promise<Opened> {
+  const isUrl = /^(https?|blob|data|capacitor|app|chrome-extension|moz-extension):/i.test(text);
+  if (!isUrl && platform.openPath) return platform.openPath(text.startsWith('file:') ? filePath(text) : text);
+  // In a page, everything else is an address relative to the page.
+  const base = (globalThis as { location?: { href: string } }).location?.href;
+  const url = new URL(text, base);
+  // A blob: or data: address has nothing beside it.
+  if (url.protocol === 'blob:' || url.protocol === 'data:') return { source: await urlSource(url, { signal }) };
+  const files = urlFileSet(new URL('./', url), { signal });
+  if (isRepository(url.pathname)) return { files };
+  return { source: await urlSource(url, { signal }), files };
+}
+
+/** Whether a path names a folder, or one of the files that only make sense together. */
+function isRepository(path: string): boolean {
+  return /(\/|\/config\.json|\.safetensors|\.safetensors\.index\.json)$/.test(path);
 }
 
 function filePath(url: string): string {

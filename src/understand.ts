@@ -3,6 +3,7 @@ import type { Architecture, ModelConfig } from './arch/architecture.ts';
 import { architectureById } from './arch/index.ts';
 import { TernlightError } from './errors.ts';
 import type { ModelFile } from './formats/types.ts';
+import type { OpenOptions } from './open.ts';
 import type { Activations, KvType, RowKernel } from './plan/types.ts';
 import { roundUp } from './plan/weights.ts';
 import type { Platform } from './platform/platform.ts';
@@ -16,7 +17,7 @@ export interface LoadProgress {
   totalBytes: number | undefined;
 }
 
-export interface LoadOptions {
+export interface LoadOptions extends Omit<OpenOptions, 'signal'> {
   /** Tokens that a session holds, prompt and answer. Default: what the model was trained for, at most 4096. */
   contextLength?: number;
   /** Type of cached keys and values. Default "f16". */

@@ -1,5 +1,5 @@
-// Mamba-2 with one number of state per channel: what is between the two projections of a block. A channel's tokens follow
-// one another; channels are independent, so they go four to a vector and are split among threads.
+// Mamba-2 with one number of state per channel: what is between the two projections of a block. A channel's tokens
+// follow one another; channels are independent, so they go four to a vector and are split among threads.
 import { expF32x4 } from '../exp';
 import { KV_ADDRESS, POSITION } from '../layout';
 import { log1pF32x4 } from '../log';
@@ -39,25 +39,27 @@ const BLOCK_TOKENS = 8;
 
 /**
  * Convolution, SiLU, state and gate of a Mamba-2 block with state size 1.        channels [begin, end), multiples of 4
- *   p [T, pStride] f32: z [dInner], x [dInner], B [heads], C [heads], dt [heads]     y [T, yStride] f32: may be z's place
+ *   p [T, pStride] f32: z [dInner], x [dInner], B [heads], C [heads], dt [heads]
+ *   y [T, yStride] f32; may be p itself: y then takes the place of z
  *   convW [dInner, 4] f32, the last tap for the current token     convB, d [dInner] f32     dtBias, aLog [heads] f32
  *   tokens: address of the range [first, end)     stateOffset: bytes from the session's KV address
- *   state [dInner / 4, 4, 4] f32: for four channels x of three, two and one tokens ago, then s. Taken as zeros where the
- *   first token's position is 0.     dInner / heads % 4 = 0     scratch: 64 bytes
+ *   state [dInner / 4, 4, 4] f32: for four channels x of three, two and one tokens ago, then s. Taken as zeros where
+ *   the first token's position is 0.     dInner / heads % 4 = 0     scratch: 64 bytes
  */
 export function mambaF32(
   p: usize, pStride: i32, convW: usize, convB: usize, dtBias: usize, aLog: usize, d: usize, control: usize,
   stateOffset: usize, y: usize, yStride: i32, dInner: i32, heads: i32, tokens: usize, begin: i32, end: i32, scratch: usize,
 ): void {
   const state = load<usize>(control + KV_ADDRESS) + stateOffset;
-  const pBytes = <usize>pStride << 2, yBytes = <usize>yStride << 2, innerBytes = <usize>dInner << 2, headDim = dInner / heads;
+  const pBytes = <usize>pStride << 2, yBytes = <usize>yStride << 2;
+  const innerBytes = <usize>dInner << 2, headBytes = <usize>heads << 2, headDim = dInner / heads;
   const decays = scratch, gains = scratch + (BLOCK_TOKENS << 2), zero = f32x4.splat(0);
   const first = load<i32>(tokens), last = load<i32>(tokens, 4);
   let fresh = first + load<i32>(control + POSITION) == 0;
   for (let t = first; t < last; t += BLOCK_TOKENS, fresh = false) {
     const count = min<i32>(BLOCK_TOKENS, last - t), rows = p + <usize>t * pBytes, out = y + <usize>t * yBytes;
     for (let c = begin, h = begin / headDim; c < end; h++) {
-      const b = rows + 2 * innerBytes + (<usize>h << 2), headBytes = <usize>heads << 2;
+      const b = rows + 2 * innerBytes + (<usize>h << 2);
       headSteps(
         b, b + 2 * headBytes, pBytes, count, load<f32>(dtBias + (h << 2)), load<f32>(aLog + (h << 2)), decays, gains,
       );

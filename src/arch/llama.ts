@@ -4,7 +4,7 @@ import type { Architecture, KeyValues, ModelConfig, ModelFacts } from './archite
 import { llamaTensors, readConfig } from './config.ts';
 
 /** Formats of weight-only quantisation: their models were not trained with int8 activations. */
-const WEIGHT_ONLY = ['Q1_0', 'Q2_0', 'Q2_0_G128', 'PQ2_0', 'PTQ1_0'];
+const WEIGHT_ONLY = ['Q1_0', 'Q2_0', 'Q2_0 (128)', 'PQ2_0', 'PTQ1_0'];
 /** TriLM's vocabulary is GPT-NeoX's, padded. */
 const TRILM_VOCABULARIES = [50304, 50432, 50688];
 

@@ -3,13 +3,16 @@
 import { TernlightError } from '../errors.ts';
 import { encodingById } from './encodings/index.ts';
 import type { Cursor } from './gguf-cursor.ts';
-import { unsupportedType } from './gguf-types.ts';
+import { placeholder, settleTypes, unsupportedType } from './gguf-types.ts';
 import type { Encoding, TensorInfo } from './types.ts';
 
 /** llama.cpp's limit: 64 with the terminator. */
 const maxNameBytes = 64;
 
-/** As TensorInfo, but the offset still counts from the start of the data. */
+/**
+ * As TensorInfo, but the offset still counts from the start of the data, and an encoding that only the extents tell is
+ * a guess until placeTensors.
+ */
 export function readTensorInfo(cursor: Cursor, index: number): TensorInfo {
   cursor.where = `tensor ${index}`;
   const name = cursor.string(maxNameBytes);
@@ -26,7 +29,7 @@ export function readTensorInfo(cursor: Cursor, index: number): TensorInfo {
     if (!Number.isSafeInteger(elems)) throw cursor.fault(`has ${dims.join(' x ')} elements, expected less than 2^53`);
   }
   const id = cursor.u32();
-  const encoding = encodingById(id);
+  const encoding = encodingById(id) ?? placeholder(id);
   if (!encoding) {
     throw new TernlightError('unsupported', `gguf: ${cursor.fileName}: ${cursor.where} ${unsupportedType(id)}`);
   }
@@ -63,8 +66,10 @@ export function placeTensors(
       throw invalid(`tensor ${JSON.stringify(name)} has offset ${offsetBytes}, expected a multiple of ${alignment}`);
     }
   }
-  const placed = tensors.map((tensor) => ({ ...tensor, offsetBytes: dataOffsetBytes + tensor.offsetBytes }));
-  placed.sort((a, b) => a.offsetBytes - b.offsetBytes);
+  const sorted = tensors
+    .map((tensor): TensorInfo => ({ ...tensor, offsetBytes: dataOffsetBytes + tensor.offsetBytes }))
+    .sort((a, b) => a.offsetBytes - b.offsetBytes);
+  const placed = [...settleTypes(fileName, sorted, alignment, fileBytes)];
   let previous: TensorInfo | undefined;
   for (const tensor of placed) {
     if (previous && previous.offsetBytes + previous.lengthBytes > tensor.offsetBytes) {

@@ -133,3 +133,21 @@ function asNumber(key: string, value: MetadataValue): number {
 function wrongType(key: string, entry: MetadataEntry, expected: string): TernlightError {
   return new TernlightError('invalid-file', `metadata: ${key} is of type ${entry.type}, expected ${expected}`);
 }
+
+/** `base` with the keys that begin with `prefix` taken from `over` instead. */
+export function overlay(base: Metadata, over: Metadata, prefix: string): Metadata {
+  const of = (key: string) => (key.startsWith(prefix) ? over : base);
+  return {
+    keys: [...base.keys.filter((key) => of(key) === base), ...over.keys.filter((key) => of(key) === over)],
+    has: (key) => of(key).has(key),
+    raw: (key) => of(key).raw(key),
+    integer: (key) => of(key).integer(key),
+    perLayer: (key, layer) => of(key).perLayer(key, layer),
+    float: (key) => of(key).float(key),
+    boolean: (key) => of(key).boolean(key),
+    string: (key) => of(key).string(key),
+    strings: (key) => of(key).strings(key),
+    floats: (key) => of(key).floats(key),
+    integers: (key) => of(key).integers(key),
+  };
+}

@@ -55,6 +55,7 @@ export function streamSource(stream: ReadableStream<Uint8Array>, options: Stream
 
   return {
     name,
+    sequential: true,
     get byteLength() {
       return byteLength;
     },

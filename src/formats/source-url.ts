@@ -60,6 +60,10 @@ class UrlSource implements ByteSource {
     this.name = url.replace(/[?#].*$/s, '');
   }
 
+  get sequential(): boolean {
+    return !this.ranges;
+  }
+
   async start(): Promise<void> {
     const { signal, retries = 5, retryMs = 200 } = this.options;
     for (let failures = 0; ; failures++) {

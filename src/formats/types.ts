@@ -6,6 +6,8 @@ export interface ByteSource {
   readonly name: string;
   /** Undefined for a stream that does not say how long it is; known from when its end has been met. */
   readonly byteLength: number | undefined;
+  /** Reads must go forwards. Default false; may turn true when a server has shown what it does. */
+  readonly sequential?: boolean;
   /**
    * Sources without random access (a stream, a server that ignores ranges) take offsets in rising order only; they
    * keep what was read of the last few MiB, so that the end of a header may be read again.

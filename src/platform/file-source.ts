@@ -69,7 +69,8 @@ function failure(path: string, cause: unknown): TernlightError {
   return new TernlightError('io', `source: ${path} ${texts[code ?? ''] ?? `could not be read: ${cause}`}`, { cause });
 }
 
-async function nodeFs(): Promise<typeof import('node:fs/promises')> {
+/** The runtime's file system. Throws 'environment' where there is none. */
+export async function nodeFs(): Promise<typeof import('node:fs/promises')> {
   const builtin = globalThis.process?.getBuiltinModule?.('node:fs/promises');
   if (builtin) return builtin;
   try {

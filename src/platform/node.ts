@@ -1,5 +1,5 @@
 // Node, Deno and Bun. Builtin modules are taken from the process at run time: no bundler sees an import of them.
-import { fileSource } from './file-source.ts';
+import { openPath } from './folder.ts';
 import type { Platform, WorkerHandle } from './platform.ts';
 
 interface RuntimeGlobals {
@@ -41,6 +41,6 @@ export function nodePlatform(): Platform {
     cores: os.availableParallelism?.() ?? os.cpus().length,
     mayBlock: true,
     spawn,
-    openFile: fileSource,
+    openPath,
   };
 }

@@ -1,6 +1,6 @@
 // What the engine needs of its surroundings. node.ts and web.ts implement it; nothing else may touch node:* or
 // browser globals.
-import type { ByteSource } from '../formats/types.ts';
+import type { ByteSource, FileSet } from '../formats/types.ts';
 
 /** A running worker: a thread with messages. */
 export interface WorkerHandle {
@@ -22,6 +22,8 @@ export interface Platform {
   readonly mayBlock: boolean;
   /** Starts a worker whose program is `text` (classic script, no imports). Throws where none can be started. */
   spawn(text: string): WorkerHandle;
-  /** A path, or an address of the file system. Undefined where there is none. */
-  openFile?(path: string): Promise<ByteSource>;
+  /**
+   * What is at a path: a file with those beside it, or a folder's files. Undefined where there is no file system.
+   */
+  openPath?(path: string): Promise<{ source?: ByteSource; files: FileSet }>;
 }

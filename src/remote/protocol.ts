@@ -10,7 +10,8 @@ export type RemoteSource =
   | Blob
   | ArrayBuffer
   | Uint8Array
-  | { proxy: { name: string; byteLength: number | undefined } };
+  | { files: readonly File[] }
+  | { proxy: { name: string; byteLength: number | undefined; sequential?: boolean } };
 
 export type PlainLoadOptions = Omit<LoadOptions, 'signal' | 'onProgress'>;
 

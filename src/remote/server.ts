@@ -29,7 +29,7 @@ function plain(error: unknown): PlainError {
 }
 
 /** A source that stays in the page: each read is a question to it. */
-function proxied(id: number, source: { name: string; byteLength: number | undefined }): ByteSource {
+function proxied(id: number, source: Pick<ByteSource, 'name' | 'byteLength' | 'sequential'>): ByteSource {
   return {
     ...source,
     read: (offsetBytes, lengthBytes) =>
@@ -44,7 +44,8 @@ function proxied(id: number, source: { name: string; byteLength: number | undefi
 }
 
 function sourceOf(id: number, source: RemoteSource): ModelSource {
-  return typeof source === 'object' && 'proxy' in source ? proxied(id, source.proxy) : source;
+  if (typeof source === 'object' && 'proxy' in source) return proxied(id, source.proxy);
+  return typeof source === 'object' && 'files' in source ? source.files : source;
 }
 
 function loaded(): Model {

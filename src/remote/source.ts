@@ -1,4 +1,5 @@
 // What of a source goes to the worker: addresses, blobs and bytes as they are; streams and own sources are read here.
+import { TernlightError } from '../errors.ts';
 import { streamSource } from '../formats/source.ts';
 import type { ByteSource } from '../formats/types.ts';
 import type { ModelSource } from '../open.ts';
@@ -8,10 +9,20 @@ export async function remoteSource(source: ModelSource): Promise<{ message: Remo
   if (typeof source === 'string' || source instanceof URL) {
     const text = String(source);
     // The worker's own address is a blob: relative addresses are the page's.
-    return { message: text.startsWith('synthetic:') ? text : new URL(text, globalThis.location?.href).href };
+    const plain = /^(synthetic|hf):/.test(text);
+    return { message: plain ? text : new URL(text, globalThis.location?.href).href };
   }
   if (source instanceof Blob || source instanceof ArrayBuffer || source instanceof Uint8Array)
     return { message: source };
-  const proxy = source instanceof ReadableStream ? streamSource(source) : source;
-  return { message: { proxy: { name: proxy.name, byteLength: proxy.byteLength } }, proxy };
+  if (Array.isArray(source)) return { message: { files: source } };
+  if ('open' in source)
+    throw new TernlightError(
+      'unsupported',
+      'source: an own set of files cannot be read from a worker, expected files, a Blob, an address or a ByteSource',
+    );
+  const proxy = source instanceof ReadableStream ? streamSource(source) : (source as ByteSource);
+  return {
+    message: { proxy: { name: proxy.name, byteLength: proxy.byteLength, sequential: proxy.sequential } },
+    proxy,
+  };
 }

@@ -3,6 +3,7 @@
 
 import { TernlightError } from '../errors.ts';
 import type { Metadata } from '../formats/types.ts';
+import { absentTokenizer } from './absent.ts';
 import { BytePairEncoder } from './bpe.ts';
 import { type PreTokenizer, preTokenizer } from './pretokenizer.ts';
 import { stopIdsOf } from './special.ts';
@@ -12,6 +13,12 @@ import type { Tokenizer } from './types.ts';
 import { tokenType, Vocabulary } from './vocabulary.ts';
 
 const prefix = 'tokenizer.ggml.';
+
+/** The file's tokenizer; where it has none at all, one that takes ids only. */
+export function tokenizerOf(metadata: Metadata, vocabSize: number): Tokenizer {
+  const none = !['model', 'tokens', 'merges', 'scores'].some((name) => metadata.has(prefix + name));
+  return none ? absentTokenizer(vocabSize) : createTokenizer(metadata);
+}
 
 /**
  * Throws TernlightError: 'invalid-file' for what is missing or does not fit together, 'unsupported' for kinds of

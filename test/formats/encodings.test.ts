@@ -7,7 +7,7 @@ import { encodingById, encodingByName, encodings } from '../../src/formats/encod
 import { f16Table, toF16Bits } from '../../src/formats/f16.ts';
 import { readGguf } from '../../src/formats/gguf.ts';
 import { bytesSource } from '../../src/formats/source.ts';
-import type { Encoding, TernaryEncoding } from '../../src/formats/types.ts';
+import type { BinaryEncoding, DenseEncoding, Encoding, TernaryEncoding } from '../../src/formats/types.ts';
 import { truthFolder } from '../truth.ts';
 
 interface Golden {
@@ -15,10 +15,10 @@ interface Golden {
   hex: string;
   values: number[];
 }
-const golden = JSON.parse(readFileSync(new URL('../golden/encodings/blocks.json', import.meta.url), 'utf8')) as Record<
-  string,
-  Golden
->;
+const goldenJson = (name: string) =>
+  JSON.parse(readFileSync(new URL(`../golden/encodings/${name}`, import.meta.url), 'utf8'));
+const golden: Record<string, Golden> = goldenJson('blocks.json');
+const decoded: Record<string, { elems: number; hex: string; sha256: string }> = goldenJson('gguf-python.json').decoded;
 
 /** At an odd address, as data in a file may be. */
 function unaligned(bytes: Uint8Array): Uint8Array {
@@ -28,20 +28,39 @@ function unaligned(bytes: Uint8Array): Uint8Array {
 }
 
 const fromHex = (hex: string) => Uint8Array.from(hex.match(/../g)!, (pair) => Number.parseInt(pair, 16));
+const sha256 = (values: Float32Array) =>
+  createHash('sha256')
+    .update(new Uint8Array(values.buffer, values.byteOffset, values.byteLength))
+    .digest('hex');
+
+/** What an encoding that is not dense makes of its bytes, and the error if there was one. */
+function unpack(encoding: TernaryEncoding | BinaryEncoding, bytes: Uint8Array, elems: number) {
+  const run = encoding.scaleElems === 'tensor' ? elems : encoding.scaleElems;
+  const scales = new Float32Array(elems / run);
+  const weights = new Int8Array(elems);
+  const packed = new Uint8Array(encoding.family === 'binary' ? elems / 8 : elems);
+  let error: unknown;
+  try {
+    encoding.decode(bytes, elems, packed, scales);
+  } catch (e) {
+    error = e;
+  }
+  if (encoding.family === 'ternary' && encoding.tensorScale)
+    scales[0] = encoding.tensorScale(bytes.subarray(bytes.length - encoding.trailerBytes!));
+  for (let i = 0; i < elems; i++)
+    weights[i] = encoding.family === 'binary' ? (packed[i >> 3]! >> (i & 7)) & 1 || -1 : packed[i]! - 1;
+  return { values: Float32Array.from(weights, (weight, i) => weight * scales[Math.floor(i / run)]!), error };
+}
 
 /** Any encoding to f32. */
 function dequantise(encoding: Encoding, bytes: Uint8Array, elems: number): Float32Array {
-  const out = new Float32Array(elems);
-  if (encoding.family === 'dense') {
-    encoding.decode(bytes, elems, out);
-    return out;
+  if (encoding.family !== 'dense') {
+    const { values, error } = unpack(encoding, bytes, elems);
+    if (error) throw error;
+    return values;
   }
-  const codes = new Uint8Array(elems);
-  const run = encoding.scaleElems === 'tensor' ? elems : encoding.scaleElems;
-  const scales = new Float32Array(elems / run);
-  encoding.decode(bytes, elems, codes, scales);
-  if (encoding.tensorScale) scales[0] = encoding.tensorScale(bytes.subarray(bytes.length - encoding.trailerBytes!));
-  for (let i = 0; i < elems; i++) out[i] = (codes[i]! - 1) * scales[Math.floor(i / run)]!;
+  const out = new Float32Array(elems);
+  encoding.decode(bytes, elems, out);
   return out;
 }
 
@@ -50,64 +69,92 @@ test('look-up by id and name', () => {
     expect(encodingById(encoding.id)).toBe(encoding);
     expect(encodingByName(encoding.name)).toBe(encoding);
   }
-  expect(encodingById(2)).toBeUndefined();
+  expect(encodingById(42)).toMatchObject({ name: 'Q2_0', blockElems: 64, blockBytes: 18 });
+  expect(encodingByName('Q2_0 (128)')).toMatchObject({ id: 42, blockElems: 128, blockBytes: 34 });
+  expect(encodingById(15)).toBeUndefined();
   expect(encodingByName('constructor')).toBeUndefined();
 });
 
-test.each(['Q8_0', 'Q6_K', 'TQ1_0'])('golden block of %s', (name) => {
-  const { id, hex, values } = golden[name]!;
-  const encoding = encodingById(id)!;
-  expect(encoding.name).toBe(name);
-  const bytes = unaligned(fromHex(hex));
-  expect(bytes.length).toBe(encoding.blockBytes);
-  expect(values.length).toBe(encoding.blockElems);
-  // The values were printed with eight digits.
-  const got = dequantise(encoding, bytes, values.length);
+test('every golden block is read', () => {
+  const names = Object.keys(golden);
+  expect(names.length).toBeGreaterThanOrEqual(17);
+  for (const name of names) {
+    const { id, blockElems, blockBytes } = encodingByName(name)!;
+    expect(id, name).toBe(golden[name]!.id);
+    if (name !== 'I2_S') expect(golden[name], name).toMatchObject({ blockElems, blockBytes });
+  }
+});
+
+// The values were printed with eight digits.
+function expectValues(got: Float32Array, values: readonly number[]): void {
   values.forEach((value, i) => {
     expect(Math.abs(got[i]! - value), `element ${i}`).toBeLessThanOrEqual(Math.abs(value) * 1e-7);
   });
+}
+
+const holdThrees = ['TQ2_0', 'Q2_0', 'PQ2_0'];
+const sound = Object.keys(golden).filter((name) => name !== 'I2_S' && !holdThrees.includes(name));
+
+test.each(sound)('golden block of %s', (name) => {
+  const { hex, values } = golden[name]!;
+  const encoding = encodingByName(name)!;
+  expectValues(dequantise(encoding, unaligned(fromHex(hex)), values.length), values);
 });
 
-test.each(['Q8_0', 'Q6_K'])('%s as i8 and scales is the same numbers', (name) => {
-  const encoding = encodingByName(name)!;
-  if (encoding.family !== 'dense') throw new Error();
-  const elems = encoding.blockElems * 2;
-  const block = fromHex(golden[name]!.hex);
-  const bytes = new Uint8Array([...block, ...block.map((byte, i) => (i < 16 || i > 191 ? byte : byte ^ 0x5a))]);
+test.each(Object.keys(decoded))('many blocks of %s, bit by bit', (name) => {
+  const { elems, hex, sha256: expected } = decoded[name]!;
+  expect(sha256(dequantise(encodingByName(name)!, unaligned(fromHex(hex)), elems))).toBe(expected);
+});
+
+test.each(holdThrees)('golden block of %s, which holds codes 3: refused, after it has been unpacked', (name) => {
+  const { hex, values } = golden[name]!;
+  const encoding = encodingByName(name) as TernaryEncoding;
+  const got = unpack(encoding, unaligned(fromHex(hex)), values.length);
+  expectValues(got.values, values);
+  const cure = name === 'TQ2_0' ? 'the file is damaged or is not really' : 'the model is not a ternary one';
+  expect(() => {
+    throw got.error;
+  }).toThrow(`${name}: the data holds a code 3, expected 0, 1 or 2; ${cure}`);
+});
+
+test('Q2_0 in groups of 128 is PQ2_0 under another id', () => {
+  const bytes = fromHex(golden.PQ2_0!.hex).map((byte) => byte & 0xaa); // codes 0 and 2
+  const of = (name: string) => dequantise(encodingByName(name)!, bytes, 128);
+  expect(of('Q2_0 (128)')).toEqual(of('PQ2_0'));
+});
+
+const withI8 = encodings.filter((encoding) => encoding.family === 'dense' && encoding.decodeI8);
+test.each(withI8.map(({ name }) => name))('%s as i8 and scales is the same numbers', (name) => {
+  const encoding = encodingByName(name) as DenseEncoding;
+  const { elems, hex } = decoded[name]!;
+  const bytes = unaligned(fromHex(hex));
   const q = new Int8Array(elems);
   const scales = new Float32Array(elems / encoding.i8ScaleElems!);
-  encoding.decodeI8!(unaligned(bytes), elems, q, scales);
-  const expected = dequantise(encoding, bytes, elems);
+  encoding.decodeI8!(bytes, elems, q, scales);
   const got = Float32Array.from(q, (value, i) => value * scales[Math.floor(i / encoding.i8ScaleElems!)]!);
-  expect(got).toEqual(expected);
+  expect(got).toEqual(dequantise(encoding, bytes, elems));
 });
 
-test('golden block of TQ2_0, which holds codes 3: refused, after it has been unpacked', () => {
-  const { hex, values } = golden.TQ2_0!;
-  const encoding = encodingByName('TQ2_0') as TernaryEncoding;
-  const codes = new Uint8Array(256);
-  const scales = new Float32Array(1);
-  expect(() => encoding.decode(unaligned(fromHex(hex)), 256, codes, scales)).toThrow(
-    'TQ2_0: the data holds a code 3, expected 0, 1 or 2; the file is damaged or is not really TQ2_0',
-  );
-  const got = Array.from(codes, (code) => (code - 1) * scales[0]!);
-  values.forEach((value, i) => {
-    expect(got[i]).toBeCloseTo(value, 6);
-  });
+test('Q8_0, Q6_K, Q5_0, Q4_0 and Q3_K can be had as i8', () => {
+  const runs = Object.fromEntries(withI8.map((encoding) => [encoding.name, (encoding as DenseEncoding).i8ScaleElems]));
+  expect(runs).toEqual({ Q8_0: 32, Q6_K: 16, Q5_0: 32, Q4_0: 32, Q3_K: 16 });
 });
 
-test('golden matrix of I2_S', () => {
-  const { scale, layoutA_128x32_hex, ternary } = golden.I2_S as unknown as {
-    scale: number;
-    layoutA_128x32_hex: string;
-    ternary: number[] | number[][];
-  };
-  const bytes = unaligned(fromHex(layoutA_128x32_hex));
-  const encoding = encodingByName('I2_S') as TernaryEncoding;
-  const codes = new Uint8Array(1024);
-  encoding.decode(bytes, 1024, codes, new Float32Array(0));
-  expect(Array.from(codes, (code) => code - 1)).toEqual(ternary.flat());
-  if (bytes.length > 256) expect(encoding.tensorScale!(bytes.subarray(256))).toBe(scale);
+test('decoding writes no more than the elements asked for', () => {
+  for (const encoding of encodings) {
+    const elems = encoding.blockElems;
+    const bytes = new Uint8Array(encoding.blockBytes * 2);
+    if (encoding.family === 'dense') {
+      const out = new Float32Array(2 * elems).fill(7);
+      encoding.decode(bytes, elems, out);
+      expect(out.subarray(elems).every((value) => value === 7)).toBe(true);
+      continue;
+    }
+    const codes = new Uint8Array(2 * elems).fill(7);
+    encoding.decode(bytes, elems, codes, new Float32Array(1));
+    const used = encoding.family === 'binary' ? elems / 8 : elems;
+    expect(codes.subarray(used).every((value) => value === 7)).toBe(true);
+  }
 });
 
 test.each([Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY])('a scale of %s is refused', (scale) => {
@@ -118,23 +165,33 @@ test.each([Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY])('a s
   for (const [name, at] of [
     ['TQ2_0', 64],
     ['TQ1_0', 52],
+    ['Q2_0', 0],
+    ['Q2_0 (128)', 0],
+    ['PQ2_0', 0],
+    ['PTQ1_0', 26],
+    ['Q1_0', 0],
   ] as const) {
-    const encoding = encodingByName(name) as TernaryEncoding;
-    const bytes = new Uint8Array(encoding.blockBytes * 2);
-    new DataView(bytes.buffer).setUint16(at, toF16Bits(scale), true);
-    const decode = () => encoding.decode(bytes, 512, new Uint8Array(512), new Float32Array(2));
-    expect(decode).toThrow('holds a scale that is infinite or not a number');
+    const encoding = encodingByName(name) as TernaryEncoding | BinaryEncoding;
+    const elems = 2 * encoding.blockElems;
+    for (const block of [0, 1]) {
+      const bytes = new Uint8Array(encoding.blockBytes * 2);
+      new DataView(bytes.buffer).setUint16(at + block * encoding.blockBytes, toF16Bits(scale), true);
+      const decode = () => encoding.decode(bytes, elems, new Uint8Array(elems), new Float32Array(2));
+      expect(decode).toThrow(`${name}: the data holds a scale that is infinite or not a number`);
+    }
   }
 });
 
-test('one code 3 anywhere in I2_S is refused', () => {
-  const i2s = encodingByName('I2_S') as TernaryEncoding;
-  for (let bit = 0; bit < 512; bit += 2) {
-    const bytes = new Uint8Array(64).fill(0b10_01_00_10);
+test.each(['Q2_0', 'Q2_0 (128)', 'PQ2_0', 'TQ2_0'])('one code 3 anywhere in %s is refused', (name) => {
+  const encoding = encodingByName(name) as TernaryEncoding;
+  const scaleAt = name === 'TQ2_0' ? 64 : 0;
+  const elems = 2 * encoding.blockElems;
+  for (let bit = 0; bit < 16 * encoding.blockBytes; bit += 2) {
+    const at = (bit >> 3) % encoding.blockBytes;
+    if (at === scaleAt || at === scaleAt + 1) continue;
+    const bytes = new Uint8Array(2 * encoding.blockBytes).fill(0b10_01_00_10);
     bytes[bit >> 3] = 3 << (bit & 7);
-    expect(() => i2s.decode(bytes, 256, new Uint8Array(256), new Float32Array(0))).toThrow(
-      'I2_S: the data holds a code 3',
-    );
+    expect(() => encoding.decode(bytes, elems, new Uint8Array(elems), new Float32Array(2))).toThrow('holds a code 3');
   }
 });
 
@@ -174,7 +231,7 @@ for (const name of folder ? readdirSync(folder).filter((entry) => entry.endsWith
     file: string;
     dequantSha256?: Record<string, string>;
   };
-  if (!dequantSha256 || /\.Q[12]_0\.gguf$/.test(file)) continue;
+  if (!dequantSha256) continue;
   test(`weights of ${file}`, async () => {
     const bytes = readFileSync(new URL(file, folder));
     const { tensors } = await readGguf(bytesSource(bytes, file));
@@ -183,8 +240,7 @@ for (const name of folder ? readdirSync(folder).filter((entry) => entry.endsWith
       const data = bytes.subarray(tensor.offsetBytes, tensor.offsetBytes + tensor.lengthBytes);
       const elems = tensor.dims.reduce((a, b) => a * b);
       const values = dequantise(tensor.encoding, data, elems);
-      const hash = createHash('sha256').update(new Uint8Array(values.buffer)).digest('hex');
-      expect(hash, `${tensorName} ${tensor.encoding.name}`).toBe(expected);
+      expect(sha256(values), `${tensorName} ${tensor.encoding.name}`).toBe(expected);
     }
   });
 }

@@ -1,4 +1,5 @@
-// The middle of a Mamba-2 block against f64, and its invariance: chunks and ranges of channels give the bits of the whole.
+// The middle of a Mamba-2 block against f64, and its invariance: chunks and ranges of channels give the bits of the
+// whole.
 import { describe, expect, test } from 'vitest';
 import { KV_ADDRESS, POSITION } from '../../assembly/layout.ts';
 import { type MambaWeights, mambaBlock, softplus } from '../ref/mamba.ts';

@@ -91,6 +91,34 @@ describe('bits', () => {
     }
   });
 
+  const families: [file: string, options: LoadOptions][] = [
+    ['truth/models/qwen3-binvar-bpe2051.Q1_0.gguf', {}],
+    ['truth/models/qwen3-binvar-bpe2051.Q1_0.gguf', { activations: 'float' }],
+    ['truth/models/qwen3-var-bpe2051.Q2_0.gguf', {}],
+    ['truth/models/qwen3-ternemb-bpe2k.Q2_0.gguf', { activations: 'int8' }],
+    ['truth/models/llama-var80-bpe1283.TQ1_0.gguf', { activations: 'float' }],
+    ['truth/bitmamba/bm384.bin', {}],
+  ];
+  const there = hasTruth('truth/bitmamba/bm384.bin', 'bits of the other families');
+  for (const [name, chosen] of there ? families : [])
+    it(`of threads, kernels and chunks are equal (${name}, ${JSON.stringify(chosen)})`, async () => {
+      const ids = Array.from({ length: 70 }, (_, i) => (i * 37 + 5) % 250);
+      const source = truthPath(name);
+      const all = configurations();
+      const first = await logitBits(source, ids, { ...all[0]![1], ...chosen });
+      for (const [label, options] of all.slice(1)) {
+        const rows = await logitBits(source, ids, { ...options, ...chosen });
+        for (const [i, row] of rows.entries()) expect(row, `${label}, position ${i}`).toEqual(first[i]);
+      }
+      for (const size of [1, 7, 64]) {
+        const rows = await inPieces(source, ids, size, { threads: 1, ...chosen });
+        for (const [i, row] of rows.entries()) {
+          const position = Math.min((i + 1) * size, ids.length) - 1;
+          expect(row, `chunks of ${size}, position ${position}`).toEqual(first[position]);
+        }
+      }
+    });
+
   const big = 'truth/models/bitnet158-ffn6912-bpe1027.I2_S';
   const long = 'truth/models/llama-long-spm512.TQ2_0';
   const present = hasTruth(`${big}.gguf`, 'bits at K = 6912 and past 512 positions');

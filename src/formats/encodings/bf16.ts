@@ -15,4 +15,15 @@ export const bf16: DenseEncoding = {
     const bits = new Uint32Array(out.buffer, out.byteOffset, elems);
     for (let i = 0; i < elems; i++) bits[i] = halves[i]! << 16;
   },
+
+  encode(numbers, elems, bytes) {
+    const source = new Uint32Array(numbers.buffer, numbers.byteOffset, elems);
+    const target = new DataView(bytes.buffer, bytes.byteOffset, elems * 2);
+    for (let i = 0; i < elems; i++) {
+      const bits = source[i]!;
+      // To nearest, ties to even; a NaN stays one, made quiet.
+      const nan = (bits & 0x7fffffff) > 0x7f800000;
+      target.setUint16(2 * i, nan ? (bits >>> 16) | 0x40 : (bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16, true);
+    }
+  },
 };

@@ -9,8 +9,12 @@ export const f32: DenseEncoding = {
   blockElems: 1,
   blockBytes: 4,
 
+  // Both by bytes: those of the file need not be aligned.
   decode(bytes, elems, out) {
-    // By bytes: the source need not be aligned.
     new Uint8Array(out.buffer, out.byteOffset, elems * 4).set(bytes.subarray(0, elems * 4));
+  },
+
+  encode(numbers, elems, bytes) {
+    bytes.set(new Uint8Array(numbers.buffer, numbers.byteOffset, elems * 4));
   },
 };

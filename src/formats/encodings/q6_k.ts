@@ -3,6 +3,7 @@
 
 import { f16Table } from '../f16.ts';
 import type { DenseEncoding } from '../types.ts';
+import { encodeQ6K } from './q6_k-encode.ts';
 
 const blockBytes = 210;
 const highAt = 128;
@@ -32,6 +33,8 @@ export const q6_k: DenseEncoding = {
   decodeI8(bytes, elems, q, scales) {
     for (let from = 0, o = 0; o < elems; from += blockBytes, o += 256) unpackBlock(bytes, from, q, o, scales, o / 16);
   },
+
+  encode: encodeQ6K,
 };
 
 /** One block: q [256] at `qAt`, scales [16] at `sAt`, in the order of the elements. */

@@ -1,9 +1,10 @@
-// TQ1_0 of llama.cpp: blocks of 256 codes, five to a byte (four in the last four bytes), then an f16 scale. A byte is
-// a fraction in base 3: multiplying by 3 pushes the next digit out at the top.
+// TQ1_0 of llama.cpp: blocks of 256 codes, five to a byte (four in the last four bytes), then an f16 scale.
 
 import { f16Table } from '../f16.ts';
 import type { TernaryEncoding } from '../types.ts';
-import { badScale } from './damaged.ts';
+import { badCode, badScale } from './damaged.ts';
+import { writeScale } from './halves.ts';
+import { packTrits, unpackTrits } from './trits.ts';
 
 export const tq1: TernaryEncoding = {
   id: 34,
@@ -22,27 +23,25 @@ export const tq1: TernaryEncoding = {
     for (let b = 0; b < blocks; b++) {
       const from = b * 54;
       const out = b * 256;
-      for (let i = 0; i < 32; i += 4) unpack(source.getUint32(from + i, true), target, out + i, 32, 5);
-      for (let i = 0; i < 16; i += 4) unpack(source.getUint32(from + 32 + i, true), target, out + 160 + i, 16, 5);
-      unpack(source.getUint32(from + 48, true), target, out + 240, 4, 4);
+      unpackTrits(source, from, 32, 5, target, out);
+      unpackTrits(source, from + 32, 16, 5, target, out + 160);
+      unpackTrits(source, from + 48, 4, 4, target, out + 240);
       const scale = halves[source.getUint16(from + 52, true)]!;
       scales[b] = scale;
       zero += scale * 0;
     }
     if (zero !== 0) throw badScale('TQ1_0');
   },
-};
 
-/** Digit n of four bytes goes to four neighbouring codes at `out + n * stride`. No byte can give a code 3. */
-function unpack(four: number, target: DataView, out: number, stride: number, digits: number): void {
-  // Bytes 0, 2 and bytes 1, 3, each in a lane of 16 bits: 3 * 255 does not run over.
-  let even = four & 0x00ff00ff;
-  let odd = (four >>> 8) & 0x00ff00ff;
-  for (let n = 0; n < digits; n++) {
-    even = Math.imul(even, 3);
-    odd = Math.imul(odd, 3);
-    target.setUint32(out + n * stride, ((even >>> 8) & 0x00030003) | (odd & 0x03000300), true);
-    even &= 0x00ff00ff;
-    odd &= 0x00ff00ff;
-  }
-}
+  encode(codes, scales, elems, bytes) {
+    const target = new DataView(bytes.buffer, bytes.byteOffset, (elems / 256) * 54);
+    let wrong = 0;
+    for (let b = 0; b < elems / 256; b++) {
+      wrong |= packTrits(codes, b * 256, 32, 5, bytes, b * 54);
+      wrong |= packTrits(codes, b * 256 + 160, 16, 5, bytes, b * 54 + 32);
+      wrong |= packTrits(codes, b * 256 + 240, 4, 4, bytes, b * 54 + 48);
+      writeScale('TQ1_0', target, b * 54 + 52, scales[b]!);
+    }
+    if (wrong) throw badCode('TQ1_0');
+  },
+};

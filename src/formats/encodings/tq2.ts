@@ -2,7 +2,9 @@
 
 import { f16Table } from '../f16.ts';
 import type { TernaryEncoding } from '../types.ts';
-import { badScale, damaged } from './damaged.ts';
+import { badCode, badScale, damaged } from './damaged.ts';
+import { writeScale } from './halves.ts';
+import { notTernary } from './words.ts';
 
 export const tq2: TernaryEncoding = {
   id: 35,
@@ -38,5 +40,26 @@ export const tq2: TernaryEncoding = {
     }
     if (threes & 0x55555555) throw damaged('TQ2_0');
     if (zero !== 0) throw badScale('TQ2_0');
+  },
+
+  encode(codes, scales, elems, bytes) {
+    const source = new DataView(codes.buffer, codes.byteOffset, elems);
+    const target = new DataView(bytes.buffer, bytes.byteOffset, (elems / 256) * 66);
+    let wrong = 0;
+    for (let b = 0; b < elems / 256; b++) {
+      for (let half = 0; half < 2; half++) {
+        const from = b * 256 + half * 128;
+        for (let i = 0; i < 32; i += 4) {
+          const c0 = source.getUint32(from + i, true);
+          const c1 = source.getUint32(from + i + 32, true);
+          const c2 = source.getUint32(from + i + 64, true);
+          const c3 = source.getUint32(from + i + 96, true);
+          wrong |= notTernary(c0) | notTernary(c1) | notTernary(c2) | notTernary(c3);
+          target.setUint32(b * 66 + half * 32 + i, c0 | (c1 << 2) | (c2 << 4) | (c3 << 6), true);
+        }
+      }
+      writeScale('TQ2_0', target, b * 66 + 64, scales[b]!);
+    }
+    if (wrong) throw badCode('TQ2_0');
   },
 };
