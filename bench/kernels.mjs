@@ -67,13 +67,17 @@ function place({ memory, base }, matrixBytes, tokens) {
   const a = {
     range: region(64),
     scales: region(4 * rows),
-    q: region(tokens * cols),
-    at: region(2 * tokens * cols),
+    q: region(3 * tokens * cols),
+    at: region(6 * tokens * cols),
+    blockScales: region((rows * cols) / 32),
+    digitScales: region((tokens * cols) / 8),
     qScale: region(4 * tokens),
     y: region(4 * tokens * rows),
     scratch: region(24 * MB),
   };
   new Float32Array(memory.buffer, a.scales, rows).fill(0.01);
+  new Float32Array(memory.buffer, a.digitScales, (tokens * cols) / 32).fill(0.01);
+  new Uint16Array(memory.buffer, a.blockScales, (rows * cols) / 64).fill(0x2400);
   new Float32Array(memory.buffer, a.qScale, tokens).fill(20);
   a.w = next;
   a.stride = Math.ceil(matrixBytes / 4096) * 4096;
@@ -102,6 +106,32 @@ const tiled = (tokens) => ({
     k.matmulTernaryTiled(w, a.scales, a.at, a.qScale, a.y, cols, cols, rows, 0, a.range, 0, rows, a.scratch);
   },
 });
+// Two digits of activations, blocks of 128 columns; binary scales are f16 per block, ternary ones f32 per row.
+const digitArgs = (a, w, digits, at, plane, scales, wBlock) => [
+  ...[w, scales, at, plane, a.digitScales, a.y, cols, 128, wBlock, digits, rows, 0, a.range, 0, rows, a.scratch],
+];
+const digitKernel = (name, digits = 2) => ({
+  name,
+  tokens: 1,
+  bytes: name.includes('Binary') ? (rows * cols) / 8 : (rows * cols) / 4,
+  label: `${name}, ${digits} digits`,
+  call(k, a, w) {
+    const binary = name.includes('Binary');
+    k[name](...digitArgs(a, w, digits, a.q, cols, binary ? a.blockScales : a.scales, binary ? 128 : cols));
+  },
+});
+const digitTiled = (name, tokens, digits = 2) => ({
+  ...digitKernel(name, digits),
+  tokens,
+  call(k, a, w) {
+    const binary = name.includes('Binary');
+    for (let d = 0; d < digits; d++)
+      k.tileI16(a.q + d * tokens * cols, a.at + 2 * d * tokens * cols, cols, 0, tokens / 16);
+    k[name](
+      ...digitArgs(a, w, digits, a.at, 2 * tokens * cols, binary ? a.blockScales : a.scales, binary ? 128 : cols),
+    );
+  },
+});
 const relaxedOnly = /Dot|I16/;
 const cases = [
   rowKernel('matmulTernaryDot'),
@@ -113,6 +143,21 @@ const cases = [
   tiled(16),
   tiled(64),
   tiled(128),
+  digitKernel('matmulTernaryDigitsDot'),
+  digitKernel('matmulTernaryDigitsDot', 3),
+  digitKernel('matmulTernaryDigitsWide'),
+  digitKernel('matmulBinaryDigitsDot'),
+  digitKernel('matmulBinaryDigitsDot', 1),
+  digitKernel('matmulBinaryDigitsWide'),
+  digitTiled('matmulTernaryDigitsTiled', 128),
+  digitTiled('matmulBinaryDigitsTiled', 128),
+  digitTiled('matmulBinaryDigitsTiled', 128, 1),
+  {
+    name: 'matmulBinaryBinary',
+    tokens: 1,
+    bytes: (rows * cols) / 8,
+    call: (k, a, w) => k.matmulBinaryBinary(w, a.scales, a.q, a.y, cols, 0.5, 0, rows),
+  },
 ].filter(
   (c) => new RegExp(options.filter).test(c.name) && (variant.startsWith('relaxed') || !relaxedOnly.test(c.name)),
 );
@@ -182,7 +227,7 @@ for (const c of cases)
     );
     const own = times[0][0];
     const result = {
-      kernel: c.name,
+      kernel: c.label ?? c.name,
       tokens: c.tokens,
       from: where,
       gmacs: median,
@@ -194,7 +239,7 @@ for (const c of cases)
     results.push(result);
     const ratio = other ? `   against ${other.toFixed(1)}: ${(median / other).toFixed(3)}` : '';
     console.log(
-      `${c.name.padEnd(20)} ${String(c.tokens).padStart(3)} tokens ${where.padEnd(6)} ${median.toFixed(1).padStart(6)} GMAC/s` +
+      `${(c.label ?? c.name).padEnd(35)} ${String(c.tokens).padStart(3)} tokens ${where.padEnd(6)} ${median.toFixed(1).padStart(6)} GMAC/s` +
         `  best ${result.best.toFixed(1)}  spread ${(result.spread * 100).toFixed(0)} %  ${result.gbs.toFixed(1)} GB/s${ratio}`,
     );
   }

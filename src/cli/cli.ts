@@ -48,7 +48,7 @@ export async function cli(args: readonly string[], io: Io): Promise<number> {
       return 0;
     }
     checkCount(command, positionals);
-    return await command.run({ io, interrupt }, values, positionals[0]);
+    return await command.run({ io, interrupt }, values, positionals[0], positionals[1]);
   } catch (error) {
     if (interrupt.signal.aborted) return INTERRUPTED;
     return await report(io, name, error);
@@ -68,13 +68,15 @@ function find(name: string): Command {
   );
 }
 
-function checkCount({ argument }: Command, positionals: readonly string[]): void {
-  const allowed = argument === undefined ? 0 : 1;
-  if (positionals.length <= allowed) return;
+function checkCount({ argument, second }: Command, positionals: readonly string[]): void {
+  const allowed = [argument, second].filter((name) => name !== undefined);
+  if (positionals.length <= allowed.length) return;
   throw new UsageError(
     argument === undefined
       ? `got the argument "${positionals[0]}", expected options only; a model is given with -m`
-      : `got ${positionals.length} arguments, expected one ${argument}; put it in quotes`,
+      : second === undefined
+        ? `got ${positionals.length} arguments, expected one ${argument}; put it in quotes`
+        : `got ${positionals.length} arguments, expected ${argument} and ${second}; put paths with spaces in quotes`,
   );
 }
 

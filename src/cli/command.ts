@@ -11,8 +11,10 @@ export interface Context {
 
 export interface Command {
   readonly name: string;
-  /** What help calls the arguments that are not options; undefined where there are none. One at most. */
+  /** What help calls the first argument that is not an option; undefined where there is none. */
   readonly argument?: string;
+  /** And the second. */
+  readonly second?: string;
   /** One line, for the list of commands. */
   readonly summary: string;
   /** What else a user has to know, lines as they are printed. */
@@ -20,7 +22,12 @@ export interface Command {
   /** Groups of options with their titles, in the order of help. */
   readonly options: Readonly<Record<string, Options>>;
   /** Gives the exit code. */
-  readonly run: (context: Context, values: Record<string, unknown>, argument: string | undefined) => Promise<number>;
+  readonly run: (
+    context: Context,
+    values: Record<string, unknown>,
+    argument: string | undefined,
+    second: string | undefined,
+  ) => Promise<number>;
 }
 
 type Flat<G> = G extends Readonly<Record<string, Options>> ? UnionToIntersection<Values<G[keyof G]>> : never;
@@ -34,6 +41,7 @@ export function command<const G extends Readonly<Record<string, Options>>>(
       context: Context,
       values: Flat<G> & Values<typeof commonOptions>,
       argument: string | undefined,
+      second: string | undefined,
     ) => Promise<number>;
   },
 ): Command {

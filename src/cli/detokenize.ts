@@ -19,7 +19,7 @@ export const detokenize = command({
   },
   async run({ io, interrupt: { signal } }, values) {
     const ids = values.ids ?? jsonIds(await readText(io.stdin, signal));
-    const tokenizer = await loadTokenizer(values.model, { signal });
+    const tokenizer = await loadTokenizer(values.tokenizer ?? values.model, { signal });
     checkIds(ids, tokenizer.vocabSize);
     const text = tokenizer.decode(ids, { special: values.special });
     if (values.json) await printJson(io.stdout, text);

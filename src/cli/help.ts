@@ -21,10 +21,10 @@ export function generalHelp(commands: readonly Command[]): string {
   ].join('\n');
 }
 
-export function commandHelp({ name, argument, summary, details, options }: Command): string {
+export function commandHelp({ name, argument, second, summary, details, options }: Command): string {
   const groups = { ...options, Other: commonOptions };
   return [
-    `Usage: ternlight ${name}${argument ? ` [${argument}]` : ''} [OPTION ...]`,
+    `Usage: ternlight ${name}${argument ? ` [${argument}]` : ''}${second ? ` [${second}]` : ''} [OPTION ...]`,
     '',
     sentence(summary),
     ...(details ? [details] : []),

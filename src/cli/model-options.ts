@@ -13,8 +13,13 @@ export const sourceOptions = {
     type: 'text',
     short: 'm',
     value: 'FILE',
-    help: 'path or http(s) address of a GGUF file, or synthetic:NAME',
+    help: 'path or http(s) address of a GGUF or BitMamba file, or of a safetensors repository; hf:OWNER/REPO[/FILE][@REVISION]; synthetic:NAME',
     otherwise: 'the one in the package',
+  },
+  tokenizer: {
+    type: 'text',
+    value: 'FILE',
+    help: "a tokenizer in place of the model's own: a GGUF file, tokenizer.json or tokenizer.bin",
   },
 } as const satisfies Options;
 
@@ -25,7 +30,7 @@ export const modelOptions = {
     short: 'c',
     value: 'TOKENS',
     min: 1,
-    max: 2 ** 20,
+    max: 2 ** 24,
     help: 'context, prompt and answer',
     otherwise: "the model's, at most 4096",
   },
@@ -34,6 +39,18 @@ export const modelOptions = {
     choices: ['f16', 'f32'] satisfies KvType[],
     help: 'type of cached keys and values',
     otherwise: 'f16',
+  },
+  activations: {
+    type: 'choice',
+    choices: ['auto', 'int8', 'int16', 'float'] satisfies LoadOptions['activations'][],
+    help: 'what ternary and binary weights are multiplied with',
+    otherwise: 'auto: as the model was trained',
+  },
+  'i2s-layout': {
+    type: 'choice',
+    choices: ['auto', 'x86', 'arm', 'rows4'] satisfies LoadOptions['i2sLayout'][],
+    help: 'advanced: order of the codes in I2_S tensors',
+    otherwise: 'auto: found out where the file tells, else x86',
   },
   head: {
     type: 'choice',
@@ -67,9 +84,9 @@ export const modelOptions = {
 export type ModelValues = Partial<Values<typeof modelOptions>>;
 
 export function loadOptions(values: ModelValues): LoadOptions {
-  const { ctx, kv, head, threads, variant, kernel } = values;
+  const { ctx, kv, head, threads, variant, kernel, activations, tokenizer, 'i2s-layout': i2sLayout } = values;
   // Commands hold one conversation: memory for more is not even reserved.
-  return { contextLength: ctx, kv, head, threads, variant, kernel, sessions: 1 };
+  return { contextLength: ctx, kv, head, threads, variant, kernel, activations, tokenizer, i2sLayout, sessions: 1 };
 }
 
 /** Loads the model, tells what is unusual about it, and disposes of it when `use` is done. */
