@@ -60,6 +60,21 @@ export class FloatMatrix {
     return numbers;
   }
 
+  /** Calls `use` for one row [cols] after another, decoded; the array is the same for all. */
+  async each(
+    row: number,
+    count: number,
+    signal: AbortSignal | undefined,
+    use: (numbers: Float32Array, index: number) => void,
+  ): Promise<void> {
+    const bytes = await this.bytes(row, count, signal);
+    const numbers = new Float32Array(this.cols);
+    for (let i = 0; i < count; i++) {
+      this.encoding.decode(bytes.subarray(i * this.rowBytes), this.cols, numbers);
+      use(numbers, i);
+    }
+  }
+
   /** [count, rowBytes], as stored. */
   async bytes(row: number, count: number, signal?: AbortSignal): Promise<Uint8Array> {
     const { headRows, rowBytes } = this;

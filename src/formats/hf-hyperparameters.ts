@@ -41,5 +41,5 @@ export function nameOf(config: JsonObject, location: string): string {
   const said = config.string('_name_or_path')?.replace(/[/\\]+$/, '');
   const parts = (said || location).split(/[/\\]/).filter((part) => part !== '');
   const address = /^(resolve|tree|blob)$/.test(parts.at(-2) ?? '') ? parts.slice(0, -2) : parts;
-  return address.at(-1) ?? location;
+  return address.at(-1)?.replace(/\.safetensors$/, '') ?? location;
 }

@@ -3,6 +3,7 @@
 
 import { TernlightError } from '../errors.ts';
 import { describe } from './safetensors-text.ts';
+import { looksLike } from './sniff.ts';
 
 export class JsonObject {
   /** @param where the file, and the key of the object in it: "config.json", "config.json: rope_scaling" */
@@ -17,7 +18,11 @@ export class JsonObject {
     try {
       value = JSON.parse(text);
     } catch (cause) {
-      throw new TernlightError('invalid-file', `${where}: is not JSON: ${(cause as Error).message}`, { cause });
+      const start = new TextEncoder().encode(text.slice(0, 256));
+      const what = /^\s*[{[]/.test(text)
+        ? '; it is cut short or damaged: download it again'
+        : `: it looks like ${looksLike(start)}`;
+      throw new TernlightError('invalid-file', `${where}: is not JSON${what}`, { cause });
     }
     return JsonObject.of(where, value);
   }

@@ -45,13 +45,12 @@ export function wideRows(matrix: FloatMatrix): Rows {
 
 /** @param group weights that share a scale, as `ternaryGroup` found them */
 export function ternaryRows(matrix: FloatMatrix, group: number): Rows {
-  return coded(matrix, group, async (numbers, codes, scales) => {
+  return coded(matrix, group, async () => (numbers, codes, scales) => {
     for (let g = 0; g < scales.length; g++) {
       let top = 0;
       for (let i = g * group; i < (g + 1) * group; i++) {
         const weight = numbers[i]!;
-        top = Math.max(top, weight);
-        top = Math.max(top, -weight);
+        top = Math.max(top, Math.abs(weight));
         codes[i] = weight > 0 ? 2 : weight < 0 ? 0 : 1;
       }
       scales[g] = top;
@@ -65,35 +64,42 @@ export function ternaryRows(matrix: FloatMatrix, group: number): Rows {
  */
 export function masterRows(matrix: FloatMatrix): Rows {
   let scale: number | undefined;
-  return coded(matrix, matrix.cols, async (numbers, codes, scales, signal) => {
+  return coded(matrix, matrix.cols, async (signal) => {
     scale ??= await meanSize(matrix, signal);
+    const used = scale;
     // In f32, as torch does it.
-    const inverse = Math.fround(1 / scale);
-    for (let i = 0; i < numbers.length; i++) {
-      const weight = Math.fround(numbers[i]! * inverse);
-      codes[i] = weight > 0.5 ? 2 : weight < -0.5 ? 0 : 1; // 0.5 is halfway and goes to the even one, 0
-    }
-    scales.fill(scale);
+    const inverse = Math.fround(1 / used);
+    return (numbers, codes, scales) => {
+      for (let i = 0; i < numbers.length; i++) {
+        const weight = Math.fround(numbers[i]! * inverse);
+        codes[i] = weight > 0.5 ? 2 : weight < -0.5 ? 0 : 1; // 0.5 is halfway and goes to the even one, 0
+      }
+      scales[0] = used;
+    };
   });
 }
 
-type Coder = (numbers: Float32Array, codes: Uint8Array, scales: Float32Array, signal?: AbortSignal) => Promise<void>;
+/** Of one row. */
+type Coder = (numbers: Float32Array, codes: Uint8Array, scales: Float32Array) => void;
 
-function coded(matrix: FloatMatrix, group: number, encode: Coder): Rows {
+function coded(matrix: FloatMatrix, group: number, coder: (signal?: AbortSignal) => Promise<Coder>): Rows {
   const { cols } = matrix;
   const encoding = rowsEncoding(cols, group);
+  const { blockBytes } = encoding;
+  const codes = new Uint8Array(cols);
+  const scales = new Float32Array(cols / group);
   return {
     encoding,
     count: matrix.rows,
-    rowBytes: encoding.blockBytes,
+    rowBytes: blockBytes,
     pieceRows: matrix.pieceRows,
     async make(row, count, signal) {
-      const numbers = await matrix.numbers(row, count, signal);
-      const codes = new Uint8Array(count * cols);
-      const scales = new Float32Array((count * cols) / group);
-      await encode(numbers, codes, scales, signal);
-      const bytes = new Uint8Array(count * encoding.blockBytes);
-      encoding.encode!(codes, scales, count * cols, bytes);
+      const encode = await coder(signal);
+      const bytes = new Uint8Array(count * blockBytes);
+      await matrix.each(row, count, signal, (numbers, index) => {
+        encode(numbers, codes, scales);
+        encoding.encode!(codes, scales, cols, bytes.subarray(index * blockBytes, (index + 1) * blockBytes));
+      });
       return bytes;
     },
   };
@@ -104,44 +110,23 @@ async function meanSize(matrix: FloatMatrix, signal?: AbortSignal): Promise<numb
   const { rows, cols, pieceRows, name } = matrix;
   let sum = 0;
   for (let row = 0; row < rows; row += pieceRows) {
-    const numbers = await matrix.numbers(row, Math.min(pieceRows, rows - row), signal);
-    for (let i = 0; i < numbers.length; i++) sum += Math.abs(numbers[i]!);
+    await matrix.each(row, Math.min(pieceRows, rows - row), signal, (numbers) => {
+      // Four sums: one alone waits for itself.
+      let [a, b, c, d] = [0, 0, 0, 0];
+      const whole = cols - (cols % 4);
+      for (let i = 0; i < whole; i += 4) {
+        a += Math.abs(numbers[i]!);
+        b += Math.abs(numbers[i + 1]!);
+        c += Math.abs(numbers[i + 2]!);
+        d += Math.abs(numbers[i + 3]!);
+      }
+      for (let i = whole; i < cols; i++) a += Math.abs(numbers[i]!);
+      sum += a + b + (c + d);
+    });
   }
   if (Number.isFinite(sum)) return Math.fround(Math.max(sum / (rows * cols), 1e-5));
   throw new TernlightError(
     'invalid-file',
     `repository: tensor ${quote(name)} holds a weight that is infinite or not a number; the file is damaged`,
   );
-}
-
-const bonsaiGroup = 128;
-
-/**
- * How many neighbouring weights share a scale if the matrix is ternary already: every weight is -m, 0 or m, with an m
- * of the row (then `cols`) or of each 128 (then 128). Undefined if it is not. Reads on until that is certain.
- */
-export async function ternaryGroup(matrix: FloatMatrix, signal?: AbortSignal): Promise<number | undefined> {
-  const { rows, cols, pieceRows } = matrix;
-  const group = cols % bonsaiGroup === 0 ? bonsaiGroup : cols;
-  let wholeRows = true;
-  // The first piece is small: a dense matrix shows itself in a row.
-  for (let row = 0, count = 1; row < rows; row += count, count = pieceRows) {
-    count = Math.min(count, rows - row);
-    const numbers = await matrix.numbers(row, count, signal);
-    let ofRow = 0;
-    for (let at = 0; at < numbers.length; at += group) {
-      if (at % cols === 0) ofRow = 0;
-      let top = 0;
-      for (let i = at; i < at + group; i++) top = Math.max(top, Math.abs(numbers[i]!));
-      if (!Number.isFinite(top)) return undefined;
-      for (let i = at; i < at + group; i++) {
-        const size = Math.abs(numbers[i]!);
-        if (size !== top && size !== 0) return undefined;
-      }
-      if (top === 0) continue;
-      if (ofRow !== 0 && ofRow !== top) wholeRows = false;
-      ofRow = top;
-    }
-  }
-  return wholeRows ? cols : group;
 }

@@ -2,12 +2,13 @@
 // Everything that is missing, surplus or of the wrong shape is an error that names the tensor.
 
 import { TernlightError } from '../errors.ts';
+import { ternaryGroup } from './hf-detect.ts';
 import { FloatMatrix } from './hf-floats.ts';
 import type { HfModel } from './hf-model.ts';
 import { isIgnored, Names, type Place } from './hf-names.ts';
 import { packedRows, type Repacked } from './hf-packed.ts';
 import type { Quantization } from './hf-quantization.ts';
-import { denseRows, masterRows, type Rows, ternaryGroup, ternaryRows, wideRows } from './hf-rows.ts';
+import { denseRows, masterRows, type Rows, ternaryRows, wideRows } from './hf-rows.ts';
 import type { SafeTensor } from './safetensors.ts';
 import { describe, quote } from './safetensors-text.ts';
 
@@ -85,7 +86,7 @@ function listed(names: readonly string[]): string {
 function checkShape({ name, dtype, shape }: SafeTensor, place: Place): void {
   const [rows, ...rest] = place.shape as [number];
   const expected = dtype === 'U8' && place.role === 'linear' ? [Math.ceil(rows / 4), ...rest] : place.shape;
-  if (describe(shape) === describe(expected)) return;
+  if (shape.length === expected.length && shape.every((dim, i) => dim === expected[i])) return;
   throw invalid(`tensor ${quote(name)} has ${dtype} ${describe(shape)}, expected ${describe(expected)} by config.json`);
 }
 

@@ -5,7 +5,7 @@ import { readFile, readJson, readText } from './hf-files.ts';
 import { JsonObject } from './hf-json.ts';
 import type { MetadataBuilder } from './hf-metadata.ts';
 import { addedTokens, type SentencePieceFacts, sentencePieceEntries } from './hf-sentencepiece.ts';
-import { type TokenizerFacts, tokenizerJsonEntries } from './hf-tokenizer-json.ts';
+import { tokenizerJsonEntries } from './hf-tokenizer-json.ts';
 import type { HfVocabulary } from './hf-vocabulary.ts';
 import type { FileSet } from './types.ts';
 
@@ -35,35 +35,33 @@ export async function tokenizerEntries(
   const vocabulary = facts?.vocabulary ?? pieces?.vocabulary;
   if (!vocabulary) return;
   const sources = [config, ...(generation ? [generation] : [])];
-  const bos =
-    idOf(vocabulary, named('bos_token')) ?? declaredIds(sources, 'bos_token_id', vocabulary)[0] ?? pieces?.bosId;
+  const namedBos = idOf(vocabulary, named('bos_token'));
+  const first = idOf(vocabulary, facts?.template?.first);
+  const bos = namedBos ?? declaredIds(sources, 'bos_token_id', vocabulary)[0] ?? pieces?.bosId ?? first;
   const ends = declaredIds(sources, 'eos_token_id', vocabulary);
   if (ends.length === 0 && pieces?.eosId !== undefined) ends.push(pieces.eosId);
   const eos = idOf(vocabulary, named('eos_token'));
   // GGUF has one id for the end of a text; the other two keys hold what else ends an answer.
-  const [first, second, third] = [...new Set(eos === undefined ? ends : [eos, ...ends])];
+  const [end, second, third] = [...new Set(eos === undefined ? ends : [eos, ...ends])];
   builder
     .integer(`${prefix}bos_token_id`, bos)
-    .integer(`${prefix}eos_token_id`, first)
+    .integer(`${prefix}eos_token_id`, end)
     .integer(`${prefix}eot_token_id`, second)
     .integer(`${prefix}eom_token_id`, third)
     .integer(`${prefix}padding_token_id`, idOf(vocabulary, named('pad_token')))
-    .boolean(`${prefix}add_bos_token`, bos !== undefined && addsBos(settings, facts, named('bos_token')))
+    .boolean(`${prefix}add_bos_token`, bos !== undefined && addsBos())
     .boolean(`${prefix}add_eos_token`, settings?.boolean('add_eos_token') ?? facts?.template?.last !== undefined)
     .string('tokenizer.chat_template', await chatTemplate(files, settings, signal));
-}
 
-function addsBos(
-  settings: JsonObject | undefined,
-  facts: TokenizerFacts | undefined,
-  bos: string | undefined,
-): boolean {
-  const said = settings?.boolean('add_bos_token');
-  if (said !== undefined) return said;
-  if (!facts) return true; // transformers' default where there is a tokenizer.model alone
-  if (facts.template) return facts.template.first !== undefined && (bos === undefined || facts.template.first === bos);
-  // The first files of Llama-3 leave it to the chat template, but the model knows no text without it.
-  return facts.pre === 'llama-bpe' && bos !== undefined;
+  function addsBos(): boolean {
+    const said = settings?.boolean('add_bos_token');
+    if (said !== undefined) return said;
+    if (!facts) return true; // transformers' default where there is a tokenizer.model alone
+    if (facts.template) return first === bos;
+    // The first files of Llama-3 leave it to the chat template, but the model knows no text without it. Not so Falcon3's:
+    // they name the end as the beginning in config.json, and add nothing.
+    return facts.pre === 'llama-bpe' && namedBos !== undefined;
+  }
 }
 
 /** A token's text, given as it is or as an object. */

@@ -128,7 +128,7 @@ const cases: [what: string, bytes: Uint8Array | RawFile, message: RegExp | strin
   ['TL2', { tensors: [tensor({ typeId: 39 })] }, /TL2 of bitnet.cpp \(id 39\).*re-export the model as I2_S or TQ2_0/],
   ['IQ2_BN', { tensors: [tensor({ typeId: 135 })] }, /IQ2_BN of ik_llama.cpp \(id 135\).*re-export/],
   ['a removed type', { tensors: [tensor({ typeId: 31 })] }, 'has type id 31, which llama.cpp removed'],
-  ['Q4_0', { tensors: [tensor({ typeId: 2 })] }, 'has type Q4_0 (id 2), which is not supported'],
+  ['Q8_K', { tensors: [tensor({ typeId: 15 })] }, 'has type Q8_K (id 15), which is not supported'],
 ];
 
 for (const [what, raw, message] of cases) {

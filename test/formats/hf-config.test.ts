@@ -326,6 +326,6 @@ describe('a repository', () => {
     await expect(wrong).rejects.toThrow('config.json: is "llama", expected an object');
     const file = await readSafetensors(memorySource('folder/tiny.safetensors', weights(4)), config);
     expect(file.source.name).toBe('folder/tiny.safetensors');
-    expect(file.metadata.string('general.name')).toBe('tiny.safetensors');
+    expect(file.metadata.string('general.name')).toBe('tiny');
   });
 });

@@ -4,13 +4,30 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { readGguf } from '../../src/formats/gguf.ts';
-import { readRepository, readSafetensors } from '../../src/formats/hf-repository.ts';
+import { readSafetensors } from '../../src/formats/hf-repository.ts';
 import { bytesSource } from '../../src/formats/source.ts';
 import type { ModelFile } from '../../src/formats/types.ts';
 import { Random } from '../ref/random.ts';
 import { expectBytes } from '../truth.ts';
 import { countingSource } from './counting-source.ts';
-import { floats, memoryFiles, memorySource, packed, type RawTensor, safetensors } from './safetensors-bytes.ts';
+import {
+  bitnetConfig,
+  decode,
+  expectSame,
+  interleaved,
+  type Linear,
+  layer,
+  linears,
+  llamaConfig,
+  openParts,
+  packedParts,
+  parts,
+  pathOf,
+  quantized,
+  ramp,
+  randomCodes,
+} from './hf-tiny.ts';
+import { floats, memorySource, packed, type RawTensor, safetensors } from './safetensors-bytes.ts';
 
 const golden = (name: string) => readFileSync(new URL(`../golden/${name}`, import.meta.url));
 const goldenConfig = (name: string) => JSON.parse(golden(`safetensors/${name}.config.json`).toString());
@@ -21,49 +38,6 @@ const online = () => {
 
 function open(name: string, config: unknown): Promise<ModelFile> {
   return readSafetensors(bytesSource(golden(`safetensors/${name}.safetensors`), name), config);
-}
-
-interface Decoded {
-  dims: readonly number[];
-  codes?: Uint8Array;
-  /** Of each row, or of each group of 128. */
-  scales: number[];
-  /** scale * code, or the numbers. */
-  values: Float32Array;
-}
-
-async function decode(file: ModelFile): Promise<Map<string, Decoded>> {
-  const out = new Map<string, Decoded>();
-  for (const { name, dims, encoding, offsetBytes, lengthBytes } of file.tensors) {
-    const bytes = await file.source.read(offsetBytes, lengthBytes);
-    const elems = dims.reduce((a, b) => a * b);
-    const values = new Float32Array(elems);
-    if (encoding.family === 'dense') {
-      encoding.decode(bytes, elems, values);
-      out.set(name, { dims, scales: [], values });
-      continue;
-    }
-    if (encoding.family !== 'ternary') throw new Error(`${name} is ${encoding.family}`);
-    const codes = new Uint8Array(elems);
-    const group = encoding.scaleElems === 'tensor' ? dims[0]! : encoding.scaleElems;
-    const scales = new Float32Array(elems / group);
-    encoding.decode(bytes, elems, codes, scales);
-    if (encoding.tensorScale) scales.fill(encoding.tensorScale(bytes.subarray(-32)));
-    for (let i = 0; i < elems; i++) values[i] = (codes[i]! - 1) * scales[Math.floor(i / group)]!;
-    out.set(name, { dims, codes, scales: [...scales], values });
-  }
-  return out;
-}
-
-function expectSame(got: Map<string, Decoded>, expected: Map<string, Decoded>): void {
-  expect([...got.keys()].sort()).toEqual([...expected.keys()].sort());
-  for (const [name, { dims, codes, scales, values }] of expected) {
-    const tensor = got.get(name)!;
-    expect(tensor.dims, name).toEqual(dims);
-    if (codes) expect(Buffer.compare(tensor.codes!, codes), name).toBe(0);
-    expect(tensor.scales, name).toEqual(scales);
-    expect(Buffer.compare(new Uint8Array(tensor.values.buffer), new Uint8Array(values.buffer)), name).toBe(0);
-  }
 }
 
 describe('the golden models equal their GGUF files', () => {
@@ -131,71 +105,6 @@ test('any range of bytes is what the whole has there', async () => {
     await expect(file.source.read(size - 4, 5)).rejects.toThrow(`source: ${name} is cut short`);
   }
 });
-
-// A model of one layer: hidden 8, two heads of 4, one kv head, ffn 12, vocabulary 5.
-
-const sizes = { q: [8, 8], k: [4, 8], v: [4, 8], o: [8, 8], gate: [12, 8], up: [12, 8], down: [8, 12] } as const;
-type Linear = keyof typeof sizes;
-const linears = Object.keys(sizes) as Linear[];
-const layer = 'model.layers.0.';
-const pathOf = (linear: Linear) => `${layer}${'qkvo'.includes(linear) ? 'self_attn' : 'mlp'}.${linear}_proj.weight`;
-
-const llamaConfig = {
-  architectures: ['LlamaForCausalLM'],
-  ...{ hidden_size: 8, intermediate_size: 12, num_hidden_layers: 1, num_attention_heads: 2, num_key_value_heads: 1 },
-  ...{ vocab_size: 5, max_position_embeddings: 64, rms_norm_eps: 1e-5, tie_word_embeddings: true },
-};
-const bitnetConfig = {
-  ...llamaConfig,
-  architectures: ['BitNetForCausalLM'],
-  hidden_act: 'relu2',
-};
-
-const ramp = (length: number, from = 0.5) => Array.from({ length }, (_, i) => from + i / 16);
-
-/** Float weights 0.5, 0.5625 ...: no two the same. */
-function parts(changes: Record<string, RawTensor | undefined> = {}, subNorms = false): Record<string, RawTensor> {
-  const tensors: Record<string, RawTensor | undefined> = {
-    'model.embed_tokens.weight': floats('F32', [5, 8], ramp(40)),
-    [`${layer}input_layernorm.weight`]: floats('BF16', [8], ramp(8)),
-    [`${layer}post_attention_layernorm.weight`]: floats('F32', [8], ramp(8)),
-    'model.norm.weight': floats('F32', [8], ramp(8)),
-  };
-  for (const linear of linears)
-    tensors[pathOf(linear)] = floats('BF16', [...sizes[linear]], ramp(sizes[linear][0] * sizes[linear][1]));
-  if (subNorms) {
-    tensors[`${layer}self_attn.attn_sub_norm.weight`] = floats('F32', [8], ramp(8));
-    tensors[`${layer}mlp.ffn_sub_norm.weight`] = floats('F32', [12], ramp(12));
-  }
-  const all = { ...tensors, ...changes };
-  return Object.fromEntries(
-    Object.entries(all).filter((entry): entry is [string, RawTensor] => entry[1] !== undefined),
-  );
-}
-
-function openParts(tensors: Record<string, RawTensor>, config: unknown = llamaConfig): Promise<ModelFile> {
-  return readSafetensors(memorySource('tiny.safetensors', safetensors(tensors)), config);
-}
-
-const random = new Random(17);
-const randomCodes = (rows: number, cols: number) =>
-  Array.from({ length: rows }, () => Array.from({ length: cols }, () => Math.floor(random.next() * 3) - 1));
-
-/** All linear layers packed, with weight_scale 4. */
-function packedParts(changes: Record<string, RawTensor | undefined> = {}, subNorms = false) {
-  const codes = Object.fromEntries(linears.map((linear) => [linear, randomCodes(...sizes[linear])]));
-  const tensors: Record<string, RawTensor | undefined> = {};
-  for (const linear of linears) {
-    tensors[pathOf(linear)] = packed(codes[linear]!);
-    tensors[`${pathOf(linear)}_scale`] = floats('BF16', [1], [4]);
-  }
-  return { codes, tensors: parts({ ...tensors, ...changes }, subNorms) };
-}
-
-/** Row 0 1 2 3 of a head of four becomes 0 2 1 3. */
-const interleaved = (rows: number[][]) => rows.map((_, i) => rows[i - (i % 4) + [0, 2, 1, 3][i % 4]!]!);
-
-const quantized = (settings: object = {}) => ({ quantization_config: { quant_method: 'bitnet', ...settings } });
 
 describe('packed weights', () => {
   const cases: [string, object, number][] = [
@@ -479,202 +388,6 @@ describe('floats without a quantisation', () => {
     await readSafetensors(counting, llamaConfig);
     const { offsetBytes: _, ...biggest } = counting.reads.slice(2).sort((a, b) => b.lengthBytes - a.lengthBytes)[0]!;
     expect(biggest.lengthBytes).toBe(48); // a row of F32
-  });
-});
-
-describe('what does not fit the model', () => {
-  const q = pathOf('q');
-  const cases: [string, Record<string, RawTensor | undefined>, object, string, string][] = [
-    [
-      'missing',
-      { [q]: undefined },
-      {},
-      'invalid-file',
-      'repository: tensor "model.layers.0.self_attn.q_proj.weight" is missing, expected in a model of 1 layers',
-    ],
-    [
-      'missing, many',
-      Object.fromEntries(linears.map((linear) => [pathOf(linear), undefined])),
-      {},
-      'invalid-file',
-      'repository: tensors "model.layers.0.self_attn.q_proj.weight", "model.layers.0.self_attn.k_proj.weight", "model.layers.0.self_attn.v_proj.weight" and 4 more are missing, expected in a model of 1 layers',
-    ],
-    [
-      'no head',
-      {},
-      { tie_word_embeddings: false },
-      'invalid-file',
-      'repository: tensor "lm_head.weight" is missing, expected in a model of 1 layers',
-    ],
-    [
-      'a bias',
-      { [`${layer}self_attn.q_proj.bias`]: floats('F32', [8], ramp(8)) },
-      {},
-      'unsupported',
-      'repository: tensor "model.layers.0.self_attn.q_proj.bias" is no part of a llama model of 1 layers; the checkpoint is of another kind',
-    ],
-    [
-      'a layer too many',
-      { 'model.layers.1.input_layernorm.weight': floats('F32', [8], ramp(8)) },
-      {},
-      'unsupported',
-      'repository: tensor "model.layers.1.input_layernorm.weight" is no part of a llama model of 1 layers; the checkpoint is of another kind',
-    ],
-    [
-      'a scale of floats',
-      { [`${q}_scale`]: floats('F32', [1], [1]) },
-      {},
-      'unsupported',
-      'repository: tensor "model.layers.0.self_attn.q_proj.weight_scale" goes with no packed weight of dtype U8',
-    ],
-    [
-      'another shape',
-      { [q]: floats('F32', [8, 4], ramp(32)) },
-      {},
-      'invalid-file',
-      'repository: tensor "model.layers.0.self_attn.q_proj.weight" has F32 [8,4], expected [8,8] by config.json',
-    ],
-    [
-      'another shape, packed',
-      { [q]: packed(randomCodes(16, 8)), [`${q}_scale`]: floats('F32', [1], [1]) },
-      {},
-      'invalid-file',
-      'repository: tensor "model.layers.0.self_attn.q_proj.weight" has U8 [4,8], expected [2,8] by config.json',
-    ],
-    [
-      'integers',
-      { 'model.embed_tokens.weight': { dtype: 'I8', shape: [5, 8], data: new Uint8Array(40) } },
-      {},
-      'unsupported',
-      'repository: tensor "model.embed_tokens.weight" is of dtype I8, expected F32, F16 or BF16',
-    ],
-    [
-      'both names of a norm',
-      {
-        [`${layer}self_attn.attn_sub_norm.weight`]: floats('F32', [8], ramp(8)),
-        [`${layer}self_attn.inner_attn_ln.weight`]: floats('F32', [8], ramp(8)),
-      },
-      bitnetConfig,
-      'invalid-file',
-      'repository: tensors "model.layers.0.self_attn.attn_sub_norm.weight" and "model.layers.0.self_attn.inner_attn_ln.weight" are the same layer',
-    ],
-  ];
-  test.each(cases)('%s', async (_, changes, config, code, message) => {
-    await expect(openParts(parts(changes), { ...llamaConfig, ...config })).rejects.toMatchObject({ code, message });
-  });
-
-  test('a tied head that was saved is left out, an untied one is not, buffers never come in', async () => {
-    const head = {
-      'lm_head.weight': floats('F32', [5, 8], ramp(40)),
-      [`${layer}self_attn.rotary_emb.inv_freq`]: floats('F32', [2], [1, 2]),
-    };
-    const names = async (config: object) =>
-      (await openParts(parts(head), { ...llamaConfig, ...config })).tensors.map(({ name }) => name);
-    expect(await names({})).not.toContain('output.weight');
-    expect(await names({ tie_word_embeddings: false })).toContain('output.weight');
-    expect(await names({ tie_word_embeddings: null })).toContain('output.weight');
-    expect((await names({})).filter((name) => name.includes('rope'))).toEqual([]);
-  });
-});
-
-describe('shards', () => {
-  const all = parts();
-  const names = Object.keys(all);
-  const shardOf = (name: string) => `model-0000${names.indexOf(name) % 2}-of-00002.safetensors`;
-  const files = (changes: Record<string, unknown> = {}, weightMap?: object) => {
-    const of = (shard: string) =>
-      safetensors(
-        Object.fromEntries(names.filter((name) => shardOf(name) === shard).map((name) => [name, all[name]!])),
-      );
-    const shards = ['model-00000-of-00002.safetensors', 'model-00001-of-00002.safetensors'];
-    return memoryFiles({
-      'config.json': llamaConfig,
-      'model.safetensors.index.json': {
-        metadata: {},
-        weight_map: weightMap ?? Object.fromEntries(names.map((name) => [name, shardOf(name)])),
-      },
-      ...Object.fromEntries(shards.map((shard) => [shard, of(shard)])),
-      ...changes,
-    });
-  };
-  const map = (name: string, shard: unknown) => ({
-    ...Object.fromEntries(names.map((n) => [n, shardOf(n)])),
-    [name]: shard,
-  });
-
-  test('are one model, and are closed with it', async () => {
-    const set = files();
-    const file = await readRepository(set);
-    expectSame(await decode(file), await decode(await openParts(all)));
-    expect([...set.open_].sort()).toEqual(['model-00000-of-00002.safetensors', 'model-00001-of-00002.safetensors']);
-    await file.source.close();
-    expect(set.open_.size).toBe(0);
-  });
-
-  test('one file is preferred to an index', async () => {
-    const set = files({ 'model.safetensors': safetensors(all) });
-    await readRepository(set);
-    expect(set.asked).not.toContain('model.safetensors.index.json');
-  });
-
-  const first = names[0]!;
-  const second = names[1]!;
-  const cases: [string, ReturnType<typeof files>, string][] = [
-    [
-      'a shard is missing',
-      files({ 'model-00001-of-00002.safetensors': undefined }),
-      'repository: model.safetensors.index.json names model-00001-of-00002.safetensors, which is missing; it should hold "model.layers.0.input_layernorm.weight", "model.norm.weight", "model.layers.0.self_attn.k_proj.weight" and 2 more: download it',
-    ],
-    [
-      'a shard lacks a tensor',
-      files({}, { ...map('x', 'model-00000-of-00002.safetensors') }),
-      'repository: model-00000-of-00002.safetensors lacks "x", which model.safetensors.index.json says it holds; download both again',
-    ],
-    [
-      'a tensor is in another shard than the index says',
-      files({}, map(first, 'model-00001-of-00002.safetensors')),
-      `repository: tensor "${first}" is in model-00000-of-00002.safetensors, but model.safetensors.index.json does not say so; download both again`,
-    ],
-    [
-      'a tensor is in two shards',
-      files({ 'model-00001-of-00002.safetensors': safetensors({ [first]: all[first]! }) }),
-      `repository: tensor "${first}" is in both model-00000-of-00002.safetensors and model-00001-of-00002.safetensors`,
-    ],
-    [
-      'a shard is damaged',
-      files({ 'model-00001-of-00002.safetensors': '<html>' }),
-      'safetensors: model-00001-of-00002.safetensors: is not a safetensors file: it looks like an empty file',
-    ],
-    [
-      'no list',
-      files({ 'model.safetensors.index.json': {} }),
-      'model.safetensors.index.json: weight_map is missing, expected an object',
-    ],
-    [
-      'an empty list',
-      files({}, {}),
-      'model.safetensors.index.json: weight_map is an object, expected a file for each tensor',
-    ],
-    ['no JSON', files({ 'model.safetensors.index.json': '{' }), 'model.safetensors.index.json: is not JSON: '],
-    ...['../x.safetensors', '/etc/passwd', 'a/b', 'a\\b', '..', '', 'C:x', 'https://x.y', '.hidden', 'a\0b', 7].map(
-      (shard): [string, ReturnType<typeof files>, string] => [
-        `a path: ${JSON.stringify(shard)}`,
-        files({}, map(second, shard)),
-        `model.safetensors.index.json: weight_map: "${second}" is ${JSON.stringify(shard)}, expected a plain file name`,
-      ],
-    ),
-  ];
-  test.each(cases)('%s', async (name, set, message) => {
-    const failed = await readRepository(set).then(
-      () => undefined,
-      (error: Error) => error,
-    );
-    if (name === 'no JSON') expect(failed?.message).toContain(message);
-    else if (name === 'a shard is damaged')
-      expect(failed?.message).toContain('safetensors: model-00001-of-00002.safetensors: is not a safetensors file');
-    else expect(failed?.message).toBe(message);
-    expect(failed).toMatchObject({ code: 'invalid-file' });
-    expect(set.open_.size).toBe(0);
   });
 });
 

@@ -64,10 +64,14 @@ export function rowsEncoding(cols: number, scaleElems = cols): TernaryEncoding {
       for (let row = 0; row < rows; row++) {
         const from = row * cols;
         const to = row * blockBytes;
-        for (let i = 0; i < codeBytes; i++) {
-          let byte = 0;
-          for (let col = Math.min(i * 4 + 4, cols) - 1; col >= i * 4; col--) byte = byte * 4 + codes[from + col]!;
-          bytes[to + i] = byte;
+        let at = from;
+        for (let i = 0; i < cols >> 2; i++, at += 4) {
+          bytes[to + i] = codes[at]! | (codes[at + 1]! << 2) | (codes[at + 2]! << 4) | (codes[at + 3]! << 6);
+        }
+        if (cols % 4 > 0) {
+          let last = 0;
+          for (let col = 0; col < cols % 4; col++) last |= codes[at + col]! << (2 * col);
+          bytes[to + codeBytes - 1] = last;
         }
         for (let i = 0; i < scalesPerRow; i++) {
           target.setFloat32(to + codeBytes + 4 * i, scales[row * scalesPerRow + i]!, true);
