@@ -46,4 +46,9 @@ export const BARRIER_SLEEPERS = 256;
 /** Rises by one for each plan to walk; the pool's threads wait for it. */
 export const COMMAND = 320;
 export const COMMAND_SLEEPERS = 384;
-export const CONTROL_BYTES = 448;
+/**
+ * How many chunks of a stage have been taken: three words 64 bytes apart, used in turn. While one is in use the next is
+ * set to 0: its last users have passed two barriers since.
+ */
+export const CLAIMS = 448;
+export const CONTROL_BYTES = 640;

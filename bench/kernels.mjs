@@ -30,7 +30,7 @@ const variant =
 
 function wasmFile(folder, name) {
   const file = join(folder === 'build' ? join(root, 'build') : folder, `${name}.wasm`);
-  if (!existsSync(file)) throw new Error(`${file} is missing: run node scripts/build.mjs --wasm`);
+  if (!existsSync(file)) throw new Error(`${file} is missing: run node scripts/build.mjs --build`);
   return file;
 }
 

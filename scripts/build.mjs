@@ -1,6 +1,6 @@
 // Builds everything that ships: four WebAssembly variants, the kernels' types, and the bundles in dist/.
 //   node scripts/build.mjs            all
-//   node scripts/build.mjs --wasm     only build/*.wasm and what is made from them
+//   node scripts/build.mjs --build    only build/: the WebAssembly and the workers' programs, which tests of sources use
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -88,8 +88,8 @@ const beside = {
   },
 };
 
-async function buildBundles() {
-  if (!existsSync('src/index.ts')) return;
+/** The programs of workers as text. */
+async function buildWorkers() {
   const poolWorker = await workerText('src/runtime/worker.ts');
   const declare = (names) => names.map((n) => `export declare const ${n}: string;\n`).join('');
   const define = (o) =>
@@ -101,18 +101,19 @@ async function buildBundles() {
   const inWorker = { '#wasm': 'export const wasmBase64 = {};', '#workers': define({ poolWorker, engineWorker: '' }) };
   const engineWorker = await workerText('src/remote/server.ts', { plugins: [virtual(inWorker)] });
   writeFileSync('build/workers.js', define({ poolWorker, engineWorker }));
+}
+
+async function buildBundles() {
   rmSync('dist', { recursive: true, force: true });
   mkdirSync('dist', { recursive: true });
   await bundle({ entryPoints: ['src/index.ts'], outfile: 'dist/ternlight.js' });
-  if (existsSync('src/cli/main.ts')) {
-    await bundle({
-      entryPoints: ['src/cli/main.ts'],
-      outfile: 'dist/cli.js',
-      platform: 'node',
-      plugins: [beside],
-      banner: { js: '#!/usr/bin/env node' },
-    });
-  }
+  await bundle({
+    entryPoints: ['src/cli/main.ts'],
+    outfile: 'dist/cli.js',
+    platform: 'node',
+    plugins: [beside],
+    banner: { js: '#!/usr/bin/env node' },
+  });
   const tsc = join(dirname(require.resolve('typescript/package.json')), 'bin', 'tsc');
   run(tsc, ['-p', 'tsconfig.types.json']);
   copyFileSync('src/kernels.d.ts', 'dist/types/src/kernels.d.ts'); // tsc emits no declarations for declarations
@@ -125,4 +126,5 @@ async function buildBundles() {
 }
 
 buildWasm();
-if (!process.argv.includes('--wasm')) await buildBundles();
+await buildWorkers();
+if (!process.argv.includes('--build')) await buildBundles();

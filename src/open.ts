@@ -85,7 +85,13 @@ export async function openSource(
 
 async function openNamed(text: string, platform: Platform, signal: AbortSignal | undefined): Promise<Opened> {
   const isUrl = /^(https?|blob|data|capacitor|app|chrome-extension|moz-extension):/i.test(text);
-  if (!isUrl && platform.openPath) return platform.openPath(text.startsWith('file:') ? filePath(text) : text);
+  if (!isUrl && platform.openPath) {
+    const path = text.startsWith('file:') ? filePath(text) : text;
+    const opened = await platform.openPath(path);
+    if (!opened.source || !isRepository(path)) return opened;
+    await opened.source.close();
+    return { files: opened.files };
+  }
   // In a page, everything else is an address relative to the page.
   const base = (globalThis as { location?: { href: string } }).location?.href;
   const url = new URL(text, base);
@@ -98,7 +104,7 @@ async function openNamed(text: string, platform: Platform, signal: AbortSignal |
 
 /** Whether a path names a folder, or one of the files that only make sense together. */
 function isRepository(path: string): boolean {
-  return /(\/|\/config\.json|\.safetensors|\.safetensors\.index\.json)$/.test(path);
+  return /(\/|(^|[\\/])config\.json|\.safetensors|\.safetensors\.index\.json)$/.test(path);
 }
 
 function filePath(url: string): string {

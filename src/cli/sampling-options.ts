@@ -15,23 +15,29 @@ export const lengthOptions = {
   special: { type: 'flag', help: 'parse special tokens in the prompt' },
 } as const satisfies Options;
 
-// No defaults here: the library's own, or those of the model file, hold where nothing is given.
+// No defaults here: what the model's makers say, or the library's own, holds where nothing is given.
 export const samplingOptions = {
   temp: {
     type: 'number',
     value: 'T',
     min: 0,
     help: 'temperature; 0 takes the likeliest token',
-    otherwise: "the file's, else 0.7",
+    otherwise: "the model's, else 0.7",
   },
-  'top-k': { type: 'integer', value: 'K', min: 0, help: 'keep the K likeliest tokens; 0 keeps all', otherwise: '40' },
+  'top-k': {
+    type: 'integer',
+    value: 'K',
+    min: 0,
+    help: 'keep the K likeliest tokens; 0 keeps all',
+    otherwise: "the model's, else 40",
+  },
   'top-p': {
     type: 'number',
     value: 'P',
     min: 0,
     max: 1,
     help: 'keep the smallest set of probability P',
-    otherwise: '0.95',
+    otherwise: "the model's, else 0.95",
   },
   'min-p': {
     type: 'number',
@@ -39,14 +45,14 @@ export const samplingOptions = {
     min: 0,
     max: 1,
     help: 'drop tokens less likely than P times the likeliest',
-    otherwise: '0',
+    otherwise: "the model's, else 0",
   },
   'repeat-penalty': {
     type: 'number',
     value: 'X',
     min: 0,
     help: 'divide logits of tokens seen lately',
-    otherwise: '1, off',
+    otherwise: "the model's, else 1, off",
   },
   'presence-penalty': {
     type: 'number',

@@ -18,7 +18,8 @@ export function looksLike(start: Uint8Array): string {
   if (/^(\xef\xbb\xbf)?\s*<(!doctype|html|head|body|\?xml|!--)/i.test(text))
     return 'a web page or XML, perhaps an error page; check the address';
   // safetensors: a u64 length of the JSON that follows
-  if (text[8] === '{' && start[6] === 0 && start[7] === 0) return 'a safetensors file; ternlight reads GGUF';
+  if (text[8] === '{' && start[6] === 0 && start[7] === 0)
+    return 'a safetensors file; give its repository: the folder or address that has config.json';
   if (/^\s*[{[]/.test(text)) return 'JSON, perhaps an error message; check the address';
   if (/^[\t\n\r -~]+$/.test(text)) return `text: ${JSON.stringify(text.slice(0, 40))}`;
   return `something else, beginning with ${[...start.subarray(0, 4)].map((byte) => byte.toString(16).padStart(2, '0')).join(' ')}`;

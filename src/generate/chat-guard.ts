@@ -44,9 +44,14 @@ function idsOf(pieces: readonly (string | number)[]): string {
   return pieces.filter((piece) => typeof piece === 'number').join();
 }
 
+/** Of messages and variables: lists that hold the same list twice, which holds ..., have no end for all purposes. */
+const maxValues = 1_000_000;
+
 /** A copy with all strings changed. */
 function mapStrings<T>(value: T, change: (text: string) => string): T {
+  let left = maxValues;
   const map = (value: unknown, depth: number): unknown => {
+    if (--left < 0) throw invalid(`messages and variables hold more than ${maxValues} values`);
     if (typeof value === 'string') return change(value);
     if (typeof value !== 'object' || value === null) return value;
     if (depth > 100) throw invalid('messages or variables are nested more than 100 deep; do they hold themselves?');
@@ -62,34 +67,29 @@ function invalid(what: string): TernlightError {
 
 /** Characters replaced by others that occur nowhere, one for one, and back. */
 class Disguise {
-  readonly #masks = new Map<string, string>();
-  readonly #characters = new Map<string, string>();
+  readonly put: (text: string) => string;
+  readonly remove: (text: string) => string;
 
   constructor(characters: Iterable<string>, text: string) {
     const used = new Set(text);
+    const masks = new Map<string, string>();
     // The private use planes: characters of nobody, and more than a text of the usual length can use up.
     let code = 0xf0000;
     for (const character of characters) {
       while (used.has(String.fromCodePoint(code)) && code < 0x10fffd) code++;
       const mask = String.fromCodePoint(code++);
       if (code >= 0x10fffd) throw invalid('the messages use all private use characters, expected some to be free');
-      this.#masks.set(character, mask);
-      this.#characters.set(mask, character);
+      masks.set(character, mask);
     }
-  }
-
-  put(text: string): string {
-    return translate(text, this.#masks);
-  }
-
-  remove(text: string): string {
-    return translate(text, this.#characters);
+    this.put = translator(masks);
+    this.remove = translator(new Map([...masks].map(([character, mask]) => [mask, character])));
   }
 }
 
-function translate(text: string, characters: ReadonlyMap<string, string>): string {
+function translator(characters: ReadonlyMap<string, string>): (text: string) => string {
   const codes = [...characters.keys()].map((character) => `\\u{${character.codePointAt(0)!.toString(16)}}`);
-  return text.replace(new RegExp(`[${codes.join('')}]`, 'gu'), (character) => characters.get(character)!);
+  const pattern = new RegExp(`[${codes.join('')}]`, 'gu');
+  return (text) => text.replace(pattern, (character) => characters.get(character)!);
 }
 
 interface ControlTexts {
@@ -117,29 +117,56 @@ function findControlTexts(tokenizer: Tokenizer): ControlTexts {
     if (text && !ids.has(text)) ids.set(text, id);
   }
   const edges = new Set<string>();
-  const firsts = new Set<string>();
-  for (const text of ids.keys()) {
-    firsts.add(text[0]!);
-    for (const edge of edgesOf([...text])) edges.add(edge);
-  }
-  // The longer one wins, as in the tokenizer.
-  const lengths = [...new Set([...ids.keys()].map((text) => text.length))].sort((a, b) => b - a);
+  for (const text of ids.keys()) for (const edge of edgesOf([...text])) edges.add(edge);
+  const texts = [...ids.keys()].sort();
+  const firsts = new Set(texts.map((text) => text.charCodeAt(0)));
   const cut = (text: string) => {
     const pieces: (string | number)[] = [];
     let begin = 0;
+    // A vocabulary of "<<<<...<" and the like would take for ever.
+    const work = { left: 6 * text.length + 100_000 };
     for (let at = 0; at < text.length; at++) {
-      if (!firsts.has(text[at]!)) continue;
-      const length = lengths.find((length) => ids.has(text.slice(at, at + length)));
-      if (length === undefined) continue;
+      if (!firsts.has(text.charCodeAt(at))) continue;
+      const found = longestAt(text, at, texts, work);
+      if (found === undefined) continue;
       if (at > begin) pieces.push(text.slice(begin, at));
-      pieces.push(ids.get(text.slice(at, at + length))!);
-      begin = at + length;
+      pieces.push(ids.get(found)!);
+      begin = at + found.length;
       at = begin - 1;
     }
     if (begin < text.length) pieces.push(text.slice(begin));
     return pieces;
   };
   return { edges, cut };
+}
+
+/** The longest of the sorted `texts` that stands at this place: the longer one wins, as in the tokenizer. */
+function longestAt(text: string, at: number, texts: readonly string[], work: { left: number }): string | undefined {
+  let found: string | undefined;
+  // texts[begin .. end) have their first `length` characters in common with the text.
+  let begin = 0;
+  let end = texts.length;
+  for (let length = 0; begin < end; length++) {
+    if (texts[begin]!.length === length) found = texts[begin++];
+    const code = text.charCodeAt(at + length);
+    if (Number.isNaN(code)) break;
+    if (--work.left < 0)
+      throw new TernlightError(
+        'template',
+        "chat: the vocabulary's control tokens and the text overlap too often, expected tokens like <|this|>; use generate()",
+      );
+    const first = (beyond: number) => {
+      let [low, high] = [begin, end];
+      while (low < high) {
+        const middle = (low + high) >> 1;
+        if (texts[middle]!.charCodeAt(length) < beyond) low = middle + 1;
+        else high = middle;
+      }
+      return low;
+    };
+    [begin, end] = [first(code), first(code + 1)];
+  }
+  return found;
 }
 
 /** The first and the last character unless they are letters or digits, which all texts need; the first as a last resort. */

@@ -1,19 +1,31 @@
-// A conversation to the ids of a prompt: the checks of what is asked, the choice of the template, and the one form
-// that is built by hand because the files that need it carry a wrong template.
+// A conversation to the prompt of a generation: the checks of what is asked, the ids in the form that is chosen, and
+// what ends the answer.
 
 import { TernlightError } from '../errors.ts';
 import type { Metadata } from '../formats/types.ts';
 import type { Tokenizer } from '../tokenizer/types.ts';
+import { type ChatChoice, chooseForm } from './chat-form-choice.ts';
+import { endsOf } from './chat-forms.ts';
 import { encodeUntrusted } from './chat-guard.ts';
 import type { ChatMessage } from './options.ts';
 import { compileTemplate, type Template } from './template.ts';
 
-/** The two keys of a file that chat needs; small, where the metadata hold a whole vocabulary. */
+/** The keys of a file that chat needs; small, where the metadata hold a whole vocabulary. */
 export type ChatKeys = Pick<Metadata, 'string'>;
+
+/** Keys that only tell the family: what has the wrong type is no reason to refuse a file. */
+const hints = ['general.name', 'general.basename', 'general.finetune', 'tokenizer.ggml.pre'];
 
 export function chatKeys(metadata: Metadata): ChatKeys {
   const kept = new Map(
-    ['general.architecture', 'tokenizer.chat_template'].map((key) => [key, metadata.string(key)] as const),
+    ['general.architecture', 'tokenizer.chat_template', ...hints].map((key) => {
+      try {
+        return [key, metadata.string(key)] as const;
+      } catch (error) {
+        if (hints.includes(key)) return [key, undefined] as const;
+        throw error;
+      }
+    }),
   );
   return { string: (key) => kept.get(key) };
 }
@@ -23,28 +35,37 @@ export interface EncodeChatOptions {
   variables?: Readonly<Record<string, unknown>>;
   /** The date for templates that write one. Default: the time of the call. */
   now?: Date;
+  /** A form's name, "file" for the file's own template, or Jinja text. Default: by the file (docs/CHAT.md). */
+  template?: string;
+}
+
+/** What a generation needs to answer a conversation. */
+export interface ChatPrompt {
+  /** With the beginning-of-text token where the model wants one. */
+  ids: number[];
+  /** Texts and tokens that end an answer in this form, beside the tokenizer's own stop tokens. */
+  stop: string[];
+  stopTokens: number[];
+  /** The name of the form; "file" for the file's own template, "given" for one of the user's. */
+  form: string;
 }
 
 /**
- * The ids that make the model answer the last message, with the beginning-of-text token where it wants one.
- * Throws TernlightError: 'invalid-option' for messages that are none, 'template' where the file has no template or it
- * cannot be rendered.
+ * The prompt that makes the model answer the last message.
+ * Throws TernlightError: 'invalid-option' for messages that are none and for a template's name that there is not,
+ * 'template' where there is no template for this model or it cannot be rendered.
  */
-export function encodeChat(
+export function chatPrompt(
   tokenizer: Tokenizer,
   metadata: ChatKeys,
   messages: readonly ChatMessage[],
-  { variables = {}, now }: EncodeChatOptions = {},
-): number[] {
+  { variables = {}, now, template: wanted }: EncodeChatOptions = {},
+): ChatPrompt {
   checkMessages(messages);
-  const source = metadata.string('tokenizer.chat_template');
-  if (needsBitnetForm(tokenizer, metadata, source)) return encodeBitnet(tokenizer, messages);
-  if (!source)
-    throw new TernlightError(
-      'template',
-      'chat: the file has no chat template, so this is a base model; use generate() with a text to continue',
-    );
-  const template = compiled(metadata, source);
+  const choice = chooseForm(tokenizer, metadata, wanted);
+  const prompt = { ...endsOf(choice, tokenizer), form: choice.id };
+  if (typeof choice.template !== 'string') return { ...prompt, ids: choice.template(tokenizer, messages) };
+  const template = compiled(metadata, choice, choice.template);
   const own = {
     add_generation_prompt: true,
     bos_token: tokenText(tokenizer, tokenizer.bosId),
@@ -53,7 +74,17 @@ export function encodeChat(
   const ids = encodeUntrusted(tokenizer, { variables, messages }, ({ variables, messages }) =>
     template({ ...own, ...variables, messages }, { now }),
   );
-  return withOneBos(tokenizer, ids);
+  return { ...prompt, ids: withOneBos(tokenizer, ids) };
+}
+
+/** The ids of `chatPrompt`. */
+export function encodeChat(
+  tokenizer: Tokenizer,
+  metadata: ChatKeys,
+  messages: readonly ChatMessage[],
+  options?: EncodeChatOptions,
+): number[] {
+  return chatPrompt(tokenizer, metadata, messages, options).ids;
 }
 
 function checkMessages(messages: readonly ChatMessage[]): void {
@@ -75,45 +106,14 @@ function invalid(what: string): TernlightError {
   return new TernlightError('invalid-option', `chat: ${what}`);
 }
 
-/**
- * BitNet b1.58 2B-4T: the template in its official file is not the one it was trained with (end-of-text after every
- * question, no system messages), copies without a template are chat models too, and the right template, which the
- * safetensors repository has, says the same words; rendered to one text it would merge the space with what follows.
- */
-function needsBitnetForm(tokenizer: Tokenizer, metadata: ChatKeys, source: string | undefined): boolean {
-  if (!/^bitnet-(b1\.58|25)$/.test(metadata.string('general.architecture') ?? '')) return false;
-  if (!source) return tokenizer.vocabSize === 128256;
-  return source.includes('BITNETAssistant') || /capitalize \+ ': ' ?\+.*<\|eot_id\|>.*'Assistant: '/s.test(source);
-}
+/** The last template of each file: a conversation asks for the same one again and again. */
+const templates = new WeakMap<ChatKeys, { source: string; template: Template }>();
 
-/**
- * "User: ", the trimmed text and the end-of-turn token, each encoded by itself as in the model's training: the space
- * behind the colon is a token of its own, and the answer begins without one.
- */
-function encodeBitnet(tokenizer: Tokenizer, messages: readonly ChatMessage[]): number[] {
-  const end = tokenizer.id('<|eot_id|>');
-  if (end === undefined)
-    throw new TernlightError(
-      'template',
-      'chat: the vocabulary has no <|eot_id|>, which turns of BitNet 2B-4T end with',
-    );
-  const encode = (text: string) => tokenizer.encode(text, { bos: false });
-  const turns = messages.map(({ role, content }) => {
-    const header = `${role.charAt(0).toUpperCase()}${role.slice(1).toLowerCase()}: `;
-    return [...encode(header), ...encode(content.trim()), end];
-  });
-  const begin = tokenizer.bosId === undefined ? [] : [tokenizer.bosId];
-  return [begin, ...turns, encode('Assistant: ')].flat();
-}
-
-const templates = new WeakMap<ChatKeys, Template>();
-
-function compiled(metadata: ChatKeys, source: string): Template {
-  let template = templates.get(metadata);
-  if (!template) {
-    template = compileTemplate(source);
-    templates.set(metadata, template);
-  }
+function compiled(metadata: ChatKeys, { origin }: ChatChoice, source: string): Template {
+  const last = templates.get(metadata);
+  if (last?.source === source) return last.template;
+  const template = compileTemplate(source, origin);
+  templates.set(metadata, { source, template });
   return template;
 }
 

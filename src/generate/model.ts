@@ -7,13 +7,16 @@ import type { MemoryPlan } from '../runtime/memory-plan.ts';
 import type { HeadType } from '../runtime/packing.ts';
 import type { Variant } from '../runtime/variant.ts';
 import type { EncodeOptions, Tokenizer } from '../tokenizer/types.ts';
-import { type ChatKeys, chatKeys, encodeChat } from './chat.ts';
+import { type ChatKeys, chatKeys, chatPrompt } from './chat.ts';
+import { chatNotes } from './chat-form-choice.ts';
+import { chatFamily } from './chat-form-families.ts';
 import { generate } from './generate.ts';
 import { LeasedGeneration } from './lease.ts';
 import type { ChatMessage, ChatOptions, GenerateOptions, Generation, SamplingOptions } from './options.ts';
 import { type Perplexity, perplexity } from './perplexity.ts';
-import { fileSampling } from './sampling-options.ts';
+import { fileSampling, withDefaults } from './sampling-options.ts';
 import { EngineSession } from './session.ts';
+import { withStops } from './stops.ts';
 
 export interface ModelInfo {
   name: string;
@@ -63,7 +66,7 @@ export interface Model {
   readonly info: ModelInfo;
   /** Continues `prompt`: text, or ids as they are (no beginning-of-text token is added to ids). */
   generate(prompt: string | readonly number[], options?: GenerateOptions): Generation;
-  /** Answers the last message by the file's chat template; throws "template" where it has none. */
+  /** Answers the last message in the model's chat form (docs/CHAT.md); throws "template" where none is known. */
   chat(messages: readonly ChatMessage[], options?: ChatOptions): Generation;
   tokenize(text: string, options?: EncodeOptions): Promise<number[]>;
   detokenize(ids: readonly number[], options?: { special?: boolean }): Promise<string>;
@@ -97,7 +100,8 @@ export class LocalModel implements Model {
     this.info = info;
     this.#tokenizer = tokenizer;
     this.#chat = chatKeys(metadata);
-    this.#sampling = fileSampling(metadata);
+    this.#sampling = { ...chatFamily(tokenizer, this.#chat)?.family.sampling, ...fileSampling(metadata) };
+    info.notes.push(...chatNotes(tokenizer, this.#chat));
   }
 
   generate(prompt: string | readonly number[], options: GenerateOptions = {}): Generation {
@@ -109,20 +113,24 @@ export class LocalModel implements Model {
   }
 
   chat(messages: readonly ChatMessage[], options: ChatOptions = {}): Generation {
-    return this.generate(this.chatIds(messages, options), options);
+    const { ids, ends } = this.chatPrompt(messages, options);
+    return this.generate(ids, ends);
   }
 
   promptIds(prompt: string | readonly number[], options: GenerateOptions): readonly number[] {
     return typeof prompt === 'string' ? this.#tokenizer.encode(prompt, { special: options.special }) : prompt;
   }
 
-  chatIds(messages: readonly ChatMessage[], options: ChatOptions): number[] {
-    return encodeChat(this.#tokenizer, this.#chat, messages, { variables: options.templateVariables });
+  /** The prompt, and the options with what ends an answer in its form. */
+  chatPrompt(messages: readonly ChatMessage[], options: ChatOptions): { ids: number[]; ends: ChatOptions } {
+    const { templateVariables: variables, template } = options;
+    const prompt = chatPrompt(this.#tokenizer, this.#chat, messages, { variables, template });
+    return { ids: prompt.ids, ends: withStops(options, prompt) };
   }
 
-  /** A generation in a session that is known to be free; what the file recommends holds where the user says nothing. */
+  /** A generation in a session that is known to be free; what the makers recommend holds where the user says nothing. */
   run(session: EngineSession, ids: readonly number[], options: GenerateOptions): Generation {
-    return generate(session, this.#tokenizer, ids, { ...this.#sampling, ...options });
+    return generate(session, this.#tokenizer, ids, withDefaults(options, this.#sampling));
   }
 
   async tokenize(text: string, options?: EncodeOptions): Promise<number[]> {
@@ -242,7 +250,8 @@ class LocalSession implements Session {
   }
 
   chat(messages: readonly ChatMessage[], options: ChatOptions = {}): Generation {
-    return this.generate(this.#model.chatIds(messages, options), options);
+    const { ids, ends } = this.#model.chatPrompt(messages, options);
+    return this.generate(ids, ends);
   }
 
   async feed(ids: readonly number[], signal?: AbortSignal): Promise<Float32Array> {
@@ -255,8 +264,14 @@ class LocalSession implements Session {
   }
 
   async truncate(lengthTokens: number): Promise<void> {
-    this.#begin()();
-    this.#session.truncate(lengthTokens);
+    const wanted = this.#session.ids.slice(0, lengthTokens);
+    const release = this.#begin();
+    try {
+      const kept = this.#session.truncate(lengthTokens);
+      if (kept < wanted.length) await this.#session.feed(wanted.slice(kept));
+    } finally {
+      release();
+    }
   }
 
   async dispose(): Promise<void> {

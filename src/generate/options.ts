@@ -1,7 +1,8 @@
 // The words in which a generation is asked for and answered. Types and defaults only.
 
+/** What is not given is what the model's makers recommend (in the file, or docs/CHAT.md), else the default told here. */
 export interface SamplingOptions {
-  /** 0 is greedy: the likeliest token, the lowest id on ties. Default 0.7, or the model file's own. */
+  /** 0 is greedy: the likeliest token, the lowest id on ties. Default 0.7. */
   temperature?: number;
   /** Keep the k likeliest tokens; 0 keeps all. Default 40. */
   topK?: number;
@@ -24,7 +25,7 @@ export interface SamplingOptions {
 export interface GenerateOptions extends SamplingOptions {
   /** Tokens to generate at most. Default: what the context has room for. */
   maxTokens?: number;
-  /** Generation ends before the first of these texts; it is not part of the output. */
+  /** Generation ends before the first of these texts (256 of 1024 characters at most); it is not part of the output. */
   stop?: string | readonly string[];
   /** Ids that end a generation beside the model's own. */
   stopTokens?: readonly number[];
@@ -83,6 +84,11 @@ export interface ChatMessage {
 export interface ChatOptions extends GenerateOptions {
   /** Further variables for the chat template, such as enable_thinking. */
   templateVariables?: Readonly<Record<string, unknown>>;
+  /**
+   * How the conversation is written: the name of a form ("chatml": docs/CHAT.md), "file" for the file's own template,
+   * or Jinja text of at most 65536 characters. Default: the file's own, except where it is known to be wrong.
+   */
+  template?: string;
 }
 
 /** What a generation needs of a session: ids in, logits out. Implemented by session.ts and by tests. */
@@ -91,8 +97,11 @@ export interface LogitSource {
   readonly contextLength: number;
   /** The tokens whose keys and values are in the cache. */
   readonly ids: readonly number[];
-  /** Keeps the first `lengthTokens` positions and forgets the others. */
-  truncate(lengthTokens: number): void;
+  /**
+   * Keeps the first `lengthTokens` positions and forgets the others; gives how many are kept: fewer, where a recurrent
+   * model's state cannot be cut back.
+   */
+  truncate(lengthTokens: number): number;
   /**
    * Computes `ids` after those already there; gives the logits [vocabSize] after the last one, valid until the next
    * call. Throws the signal's reason when aborted, with `ids` of this object telling how far it came.

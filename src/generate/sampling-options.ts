@@ -34,17 +34,33 @@ export function checkSampling(options: SamplingOptions): CheckedSampling {
 }
 
 /** What the model's makers recommend, where the file says it and it can be used. */
-export function fileSampling(metadata: Metadata): SamplingOptions {
-  const key = (name: string) => `general.sampling.${name}`;
+export function fileSampling(metadata: Pick<Metadata, 'float' | 'integer'>): SamplingOptions {
+  const number = (name: string) => numberOf(metadata, `general.sampling.${name}`);
   const said: SamplingOptions = {
-    temperature: metadata.float(key('temp')),
-    topK: metadata.integer(key('top_k')),
-    topP: metadata.float(key('top_p')),
-    minP: metadata.float(key('min_p')),
-    repetitionPenalty: metadata.float(key('penalty_repeat')),
-    penaltyWindow: metadata.integer(key('penalty_last_n')),
+    temperature: number('temp'),
+    topK: number('top_k'),
+    topP: number('top_p'),
+    minP: number('min_p'),
+    repetitionPenalty: number('penalty_repeat'),
+    penaltyWindow: number('penalty_last_n'),
   };
   return Object.fromEntries(Object.entries(said).filter(([name, value]) => value !== undefined && usable(name, value)));
+}
+
+/** A recommendation is no reason to refuse a file: one of the wrong type says nothing, and 1 is as good as 1.0. */
+function numberOf(metadata: Pick<Metadata, 'float' | 'integer'>, key: string): number | undefined {
+  for (const type of ['float', 'integer'] as const) {
+    try {
+      return metadata[type](key);
+    } catch {}
+  }
+  return undefined;
+}
+
+/** `options` with `defaults` where they say nothing. */
+export function withDefaults<T extends SamplingOptions>(options: T, defaults: SamplingOptions): T {
+  const said = Object.entries(options).filter(([, value]) => value !== undefined);
+  return { ...defaults, ...Object.fromEntries(said) } as T;
 }
 
 function usable(name: string, value: unknown): boolean {

@@ -1,6 +1,25 @@
 // Ends a text before the first of some stop texts, however the text is cut into pieces. Knows no tokens.
 import { TernlightError } from '../errors.ts';
+import type { GenerateOptions } from './options.ts';
 import { show } from './sampling-options.ts';
+
+/** Each new text is compared with all of them. */
+const maxStops = 256;
+const maxStopChars = 1024;
+
+/** `options` with further texts and tokens that end a generation. What the user gave is checked where it is used. */
+export function withStops<T extends GenerateOptions>(
+  options: T,
+  { stop, stopTokens }: { stop: readonly string[]; stopTokens: readonly number[] },
+): T {
+  const { stop: texts = [], stopTokens: tokens = [] } = options;
+  const isList = Array.isArray(tokens);
+  return {
+    ...options,
+    stop: [...stop, ...(Array.isArray(texts) ? texts : [texts])],
+    stopTokens: isList ? [...stopTokens, ...tokens] : tokens,
+  };
+}
 
 export class StopMatcher {
   readonly #stops: readonly string[];
@@ -17,6 +36,17 @@ export class StopMatcher {
           'invalid-option',
           `options: stop has ${show(text)}, expected texts that are not empty`,
         );
+    if (stops.length > maxStops)
+      throw new TernlightError(
+        'invalid-option',
+        `options: stop has ${stops.length} texts, expected ${maxStops} at most`,
+      );
+    const longest = Math.max(0, ...(stops as readonly string[]).map((text) => text.length));
+    if (longest > maxStopChars)
+      throw new TernlightError(
+        'invalid-option',
+        `options: stop has a text of ${longest} characters, expected ${maxStopChars} at most`,
+      );
     this.#stops = stops as readonly string[];
   }
 

@@ -1,5 +1,5 @@
-// Chat templates: the Jinja text of a model file to the text of a prompt, as transformers renders it. Knows neither
-// models nor tokens. Templates are not trusted: see template-interpreter.ts for the limits.
+// Chat templates: Jinja text to the text of a prompt, as transformers renders it. Knows neither models nor tokens.
+// Templates are not trusted: see template-interpreter.ts for the limits.
 
 import { parse, tokenize } from '@huggingface/jinja';
 import { TernlightError } from '../errors.ts';
@@ -7,26 +7,41 @@ import { BoundedInterpreter, GlobalScope } from './template-interpreter.ts';
 
 const maxTemplateChars = 65536;
 const maxRangeItems = 10_000;
+const maxDateChars = 10_000;
 
 export interface RenderOptions {
   /** What `strftime_now` takes for the time. Default: the time of the call. */
   now?: Date;
 }
 
+/** For the messages of a template's errors. */
+export interface TemplateOrigin {
+  /** Whose template it is. Default "chat template". */
+  where?: string;
+  /** What can be done about a template that does not work: "give another one". Default: nothing is said. */
+  cure?: string;
+}
+
 /** Throws TernlightError 'template': a limit is met, the template does so itself, or it asks for what there is not. */
 export type Template = (variables: Readonly<Record<string, unknown>>, options?: RenderOptions) => string;
 
 /** Throws TernlightError 'template' where the text is not a template, or longer than 65536 characters. */
-export function compileTemplate(source: string): Template {
-  const program = guarded(() => {
+export function compileTemplate(source: string, origin: TemplateOrigin = {}): Template {
+  const program = guarded(origin, () => {
     if (source.length > maxTemplateChars)
       throw new Error(`it has ${source.length} characters, expected ${maxTemplateChars} at most`);
     // The lexer's time grows with the square of these.
     if (/\s{1000}/.test(source)) throw new Error('it has 1000 characters of white space in a row');
-    return parse(tokenize(source, { lstrip_blocks: true, trim_blocks: true }));
+    try {
+      return parse(tokenize(source, { lstrip_blocks: true, trim_blocks: true }));
+    } catch (cause) {
+      // The parser reads on behind the last token.
+      const what = cause instanceof TypeError ? 'it ends within a tag or block' : (cause as Error).message;
+      throw new Error(`it cannot be read: ${what}`, { cause });
+    }
   });
   return (variables, { now } = {}) =>
-    guarded(() => {
+    guarded(origin, () => {
       const scope = new GlobalScope();
       for (const [name, value] of Object.entries({ ...globals(now), ...variables })) scope.set(name, value);
       return new BoundedInterpreter(scope).run(program).value as string;
@@ -42,12 +57,22 @@ export function renderTemplate(
   return compileTemplate(source)(variables, options);
 }
 
-function guarded<T>(action: () => T): T {
+/** The template itself says that it cannot render this. */
+class Refusal extends Error {}
+
+function guarded<T>({ where = 'chat template', cure }: TemplateOrigin, action: () => T): T {
   try {
     return action();
   } catch (cause) {
     const message = String(cause instanceof Error ? cause.message : cause).slice(0, 300);
-    throw new TernlightError('template', `chat template: ${message}`, { cause });
+    const refused = cause instanceof Refusal;
+    const what = refused
+      ? `it refuses the messages: ${message}`
+      : /call stack|recursion/.test(message)
+        ? 'it nests too deeply'
+        : message;
+    const remedy = [...(refused ? ['change them'] : []), ...(cure ? [cure] : [])].join(', or ');
+    throw new TernlightError('template', `${where}: ${what}${remedy ? `; ${remedy}` : ''}`, { cause });
   }
 }
 
@@ -56,10 +81,10 @@ function globals(now: Date | undefined): Record<string, unknown> {
   return {
     ...{ true: yes, false: no, none, True: yes, False: no, None: none },
     raise_exception: (message: unknown) => {
-      throw new Error(String(message));
+      throw new Refusal(String(message));
     },
     range: boundedRange(),
-    strftime_now: (format: unknown) => strftime(now ?? new Date(), String(format)),
+    strftime_now: boundedStrftime(now ?? new Date()),
   };
 }
 
@@ -76,24 +101,39 @@ function boundedRange() {
   };
 }
 
-/** Python's codes that templates use, in English and local time; "%-d" is without the leading zero. */
+/** Dates by Python's codes, for formats of so many characters in all. */
+function boundedStrftime(now: Date) {
+  let left = maxDateChars;
+  return (format: unknown) => {
+    if (typeof format !== 'string') throw new Error('strftime_now() takes a text');
+    left -= format.length + 10;
+    if (left < 0) throw new Error(`strftime_now() gets more than ${maxDateChars} characters`);
+    return strftime(now, format);
+  };
+}
+
+const months = 'January February March April May June July August September October November December'.split(' ');
+const days = 'Sunday Monday Tuesday Wednesday Thursday Friday Saturday'.split(' ');
+
+/** The codes that templates use, in English and local time; "%-d" is without the leading zero. */
 function strftime(date: Date, format: string): string {
-  const name = (options: Intl.DateTimeFormatOptions) => date.toLocaleString('en-US', options);
-  const codes = new Map<string, () => string | number>([
-    ['Y', () => date.getFullYear()],
-    ['m', () => date.getMonth() + 1],
-    ['d', () => date.getDate()],
-    ['H', () => date.getHours()],
-    ['M', () => date.getMinutes()],
-    ['S', () => date.getSeconds()],
-    ['b', () => name({ month: 'short' })],
-    ['B', () => name({ month: 'long' })],
-    ['a', () => name({ weekday: 'short' })],
-    ['A', () => name({ weekday: 'long' })],
-    ['%', () => '%'],
+  const month = months[date.getMonth()] ?? '';
+  const day = days[date.getDay()] ?? '';
+  const codes = new Map<string, string | number>([
+    ['Y', date.getFullYear()],
+    ['m', date.getMonth() + 1],
+    ['d', date.getDate()],
+    ['H', date.getHours()],
+    ['M', date.getMinutes()],
+    ['S', date.getSeconds()],
+    ['b', month.slice(0, 3)],
+    ['B', month],
+    ['a', day.slice(0, 3)],
+    ['A', day],
+    ['%', '%'],
   ]);
   return format.replace(/%(-?)(.)/g, (whole, bare, code) => {
-    const value = codes.get(code)?.();
+    const value = codes.get(code);
     if (value === undefined) return whole;
     return typeof value === 'number' && !bare ? String(value).padStart(2, '0') : String(value);
   });

@@ -1,7 +1,8 @@
-// Walks a plan. The only place where rows are split among threads; knows no model.
-import { CONTROL_BYTES } from '../../assembly/layout.ts';
+// Walks a plan. The only place where rows are shared out among threads; knows no model.
+import { CLAIMS, CONTROL_BYTES } from '../../assembly/layout.ts';
 import type { Kernels } from '../kernels.d.ts';
-import type { Plan, Step } from '../plan/plan.ts';
+import type { Plan, Stage, Step } from '../plan/plan.ts';
+import { type Chunk, cut } from './chunks.ts';
 
 export interface WalkContext {
   readonly kernels: Kernels;
@@ -24,56 +25,88 @@ interface BoundStep extends Step {
   readonly call: number[];
 }
 
+interface BoundStage {
+  /** Whose rows are known only when the plan is walked: shared out by tokens. */
+  readonly split: readonly BoundStep[];
+  /** Whose rows are known: taken in chunks by whoever is free. */
+  readonly taken: readonly BoundStep[];
+  readonly chunks: readonly Chunk[];
+}
+
 /** One thread's way through a plan. */
 export class Walker {
   readonly #context: WalkContext;
-  readonly #plans: readonly (readonly { steps: readonly BoundStep[] }[])[];
+  readonly #plans: readonly (readonly BoundStage[])[];
   #epoch = 0;
   #control: Int32Array;
 
   constructor(context: WalkContext, plans: readonly Plan[]) {
     this.#context = context;
     this.#control = this.#view();
-    this.#plans = plans.map((plan) =>
-      plan.map(({ steps }) => ({
-        steps: steps.map((step) => ({
-          ...step,
-          run: context.kernels[step.kernel] as Kernel,
-          call: [...step.args, 0, 0, context.scratch],
-        })),
-      })),
-    );
+    this.#plans = plans.map((plan) => plan.map((stage) => this.#bind(stage)));
   }
 
   /** Runs plan `index` from its first stage to its last; returns when all threads have. */
   walk(index: number): void {
     const { kernels, control, thread, threads, spins } = this.#context;
     if (this.#control.byteLength === 0) this.#control = this.#view(); // the memory grew
-    for (const { steps } of this.#plans[index]!) {
-      for (const step of steps) this.#run(step, thread, threads);
-      if (threads > 1) kernels.barrier(control, threads, ++this.#epoch, spins);
+    for (const { split, taken, chunks } of this.#plans[index]!) {
+      for (const step of split) this.#share(step);
+      if (threads === 1) for (const step of taken) call(step, 0, step.rows);
+      else {
+        const epoch = ++this.#epoch;
+        if (thread === 0) Atomics.store(this.#control, claimWord(epoch + 1), 0);
+        if (chunks.length > 0) this.#take(taken, chunks, claimWord(epoch));
+        kernels.barrier(control, threads, epoch, spins);
+      }
     }
   }
 
-  #run(step: BoundStep, thread: number, threads: number): void {
-    let first = 0;
-    let rows = step.rows;
-    if (step.range !== undefined) {
-      const word = step.range >> 2;
-      first = this.#control[word]! * rows;
-      rows = this.#control[word + 1]! * rows - first;
+  /** Which thread computes a row changes nothing: every row is computed by one, in one order. */
+  #take(steps: readonly BoundStep[], chunks: readonly Chunk[], word: number): void {
+    for (;;) {
+      const chunk = chunks[Atomics.add(this.#control, word, 1)];
+      if (!chunk) return;
+      call(steps[chunk.step]!, chunk.begin, chunk.end);
     }
+  }
+
+  /** This thread's part of the tokens that the control block names. */
+  #share(step: BoundStep): void {
+    const { thread, threads } = this.#context;
+    const word = step.range! >> 2;
+    const first = this.#control[word]! * step.rows;
+    const rows = this.#control[word + 1]! * step.rows - first;
     const units = Math.ceil(rows / step.align);
     const begin = Math.floor((units * thread) / threads) * step.align;
     const end = Math.min(rows, Math.floor((units * (thread + 1)) / threads) * step.align);
-    if (begin >= end) return;
-    const { call } = step;
-    call[call.length - 3] = first + begin;
-    call[call.length - 2] = first + end;
-    step.run(...call);
+    if (begin < end) call(step, first + begin, first + end);
+  }
+
+  #bind({ steps }: Stage): BoundStage {
+    const { kernels, scratch, threads } = this.#context;
+    const bound = steps.map((step) => ({
+      ...step,
+      run: kernels[step.kernel] as Kernel,
+      call: [...step.args, 0, 0, scratch],
+    }));
+    const taken = bound.filter((step) => step.range === undefined);
+    return { split: bound.filter((step) => step.range !== undefined), taken, chunks: cut(taken, threads) };
   }
 
   #view(): Int32Array {
     return new Int32Array(this.#context.memory.buffer, this.#context.control, CONTROL_BYTES >> 2);
   }
+}
+
+/** The claim counter of the stage that ends with barrier number `epoch`. */
+function claimWord(epoch: number): number {
+  return (CLAIMS >> 2) + 16 * (epoch % 3);
+}
+
+function call(step: BoundStep, begin: number, end: number): void {
+  const { call } = step;
+  call[call.length - 3] = begin;
+  call[call.length - 2] = end;
+  step.run(...call);
 }

@@ -29,7 +29,8 @@ describe('help', () => {
   it('gives the commands that run a model their options', () => {
     for (const name of ['run', 'chat', 'logits', 'perplexity', 'bench']) {
       const { options } = commands.find((command) => command.name === name)!;
-      expect(Object.keys(options.Model!)).toEqual(['model', 'ctx', 'kv', 'head', 'threads', 'variant', 'kernel']);
+      const names = 'model tokenizer ctx kv activations i2s-layout head threads variant kernel'.split(' ');
+      expect(Object.keys(options.Model!)).toEqual(names);
     }
   });
 

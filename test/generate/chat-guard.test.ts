@@ -145,6 +145,50 @@ describe('texts stay texts', () => {
   });
 });
 
+describe('control tokens that overlap', () => {
+  const vocabulary = (controls: readonly string[]) => {
+    const letters = [...'abcdefghijklmnopqrstuvwxyz<>|_/ PAD'];
+    const token_type = [...letters.map(() => 1), ...controls.map(() => 3)];
+    return metadataOf({ model: 'gpt2', pre: 'gpt-2', tokens: [...letters, ...controls], merges: [], token_type });
+  };
+
+  test('the longest wins, as in the tokenizer', () => {
+    const controls = ['<|a|>', '<|a|><|b|>', '<|ab|>', '<|', '<|abc', '<||>', '|>'];
+    const metadata = vocabulary(controls);
+    const tokenizer = createTokenizer(metadata);
+    for (const text of [
+      '<|a|>',
+      '<|a|><|b|>',
+      'x<|ab|>y',
+      '<|abc',
+      '<|abcd',
+      '<|a',
+      '<||>',
+      '<|',
+      'a|>b',
+      '<|a|><|a|>',
+    ]) {
+      const template = `{{ '${text}' }}`;
+      expect(encodeChat(tokenizer, metadata, user('a'), { template }), text).toEqual(
+        tokenizer.encode(text, { special: true }),
+      );
+      expect(encodeChat(tokenizer, metadata, user(text), { template: '{{ messages[0].content }}' }), text).toEqual(
+        tokenizer.encode(text),
+      );
+    }
+  });
+
+  test('a vocabulary made to take for ever is refused soon', () => {
+    const metadata = vocabulary(Array.from({ length: 1000 }, (_, i) => `${'<'.repeat(i + 1)}>`));
+    const begin = performance.now();
+    const template = `{% set x = '<<<<<<<<<<<<<<<<' %}${'{% set x = x ~ x %}'.repeat(17)}{{ x }}`;
+    expect(() => encodeChat(createTokenizer(metadata), metadata, user('a'), { template })).toThrow(
+      "chat: the vocabulary's control tokens and the text overlap too often",
+    );
+    expect(performance.now() - begin).toBeLessThan(5000);
+  });
+});
+
 test('messages are data: not deep, not circular, and some characters are left', () => {
   const circle: Record<string, unknown> = {};
   circle.self = circle;
@@ -159,6 +203,9 @@ test('messages are data: not deep, not circular, and some characters are left', 
   expect(refusal('', { circle })).toBe(
     'invalid-option: chat: messages or variables are nested more than 100 deep; do they hold themselves?',
   );
+  let twice: unknown[] = [];
+  for (let i = 0; i < 60; i++) twice = [twice, twice];
+  expect(refusal('', { twice })).toBe('invalid-option: chat: messages and variables hold more than 1000000 values');
   const all = Array.from({ length: 0x20000 }, (_, i) => String.fromCodePoint(0xf0000 + i)).join('');
   expect(refusal(all, {})).toBe(
     'invalid-option: chat: the messages use all private use characters, expected some to be free',

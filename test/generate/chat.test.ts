@@ -4,9 +4,11 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { TernlightError } from '../../src/errors.ts';
 import type { Metadata } from '../../src/formats/types.ts';
-import { encodeChat } from '../../src/generate/chat.ts';
+import { chatKeys, encodeChat } from '../../src/generate/chat.ts';
+import { chatNotes, chooseForm } from '../../src/generate/chat-form-choice.ts';
 import type { ChatMessage } from '../../src/generate/options.ts';
 import { createTokenizer } from '../../src/tokenizer/index.ts';
+import type { Tokenizer } from '../../src/tokenizer/types.ts';
 import { bpe512, largeMetadata, largeNames } from '../tokenizer/vocabularies.ts';
 import { truthPath } from '../truth.ts';
 
@@ -41,18 +43,30 @@ function smallChat(template: string, messages: readonly ChatMessage[], options?:
 describe('which template', () => {
   test('none: a base model', () => {
     const expected =
-      'template: chat: the file has no chat template, so this is a base model; use generate() with a text to continue';
+      'template: chat: the file has no chat template, so this is a base model; use generate() with a text to continue, ' +
+      'or give a form such as bitnet-2b-4t: template (--chat-template) takes bitnet-2b-4t, llama-3, falcon3, ' +
+      'falcon-e-plain, chatml, qwen3, qwen3-no-think, question, or Jinja text';
     for (const template of [undefined, '']) {
       const metadata = bpe512({ 'tokenizer.chat_template': template, 'general.architecture': 'bitnet-b1.58' });
       expect(refusal(() => encodeChat(small, metadata, user('hi')))).toBe(expected);
     }
+    expect(refusal(() => encodeChat(small, bpe512(), user('hi')))).toBe(expected.replace(' such as bitnet-2b-4t', ''));
   });
 
   test('one that fails says so', () => {
-    expect(refusal(() => smallChat('{% if %}', user('hi')))).toMatch(/^template: chat template: /);
-    expect(refusal(() => smallChat("{{ raise_exception('no ' ~ messages[0].role) }}", user('hi')))).toBe(
-      'template: chat template: no user',
+    const cure = 'give another form: template (--chat-template) takes bitnet-2b-4t, ';
+    expect(refusal(() => smallChat('{% if %}', user('hi')))).toMatch(
+      /^template: chat template of the file: it cannot be read: .*; give another form: template \(--chat-template\) /,
     );
+    expect(refusal(() => smallChat("{{ raise_exception('no ' ~ messages[0].role) }}", user('hi')))).toContain(
+      `template: chat template of the file: it refuses the messages: no user; change them, or ${cure}`,
+    );
+    const endless = '{% for m in range(99) %}'.repeat(9) + '{% endfor %}'.repeat(9);
+    for (const template of [endless, `{{ ${endless}`])
+      expect(refusal(() => smallChat('a', user('hi'), { template }))).toMatch(
+        /^template: chat template that was given: .*; mend it$/,
+      );
+    expect(refusal(() => smallChat('{{ "a" * 9 }}', user('hi'), { template: 'file' }))).toContain(cure);
   });
 
   test('the wrong one of BitNet 2B-4T, only there', () => {
@@ -71,6 +85,101 @@ describe('which template', () => {
     const noTurns = bpe512({ 'tokenizer.chat_template': wrong, 'general.architecture': 'bitnet-b1.58' });
     const tokenizer = Object.assign(Object.create(small), { id: () => undefined, encode: small.encode.bind(small) });
     expect(refusal(() => encodeChat(tokenizer, noTurns, user('hi')))).toMatch(/^template: chat: the vocabulary has no/);
+  });
+
+  test('the wrong one is told, and used where it is asked for', () => {
+    const wrong = "{{ 'BITNETAssistant: ' + eos_token }}";
+    const file = (template: string) =>
+      bpe512({ 'tokenizer.chat_template': template, 'general.architecture': 'bitnet-b1.58' });
+    const note = "the file's chat template is known to be wrong; the form bitnet-2b-4t is used";
+    expect(chatNotes(small, file(wrong))).toEqual([note]);
+    expect(chatNotes(small, file('{{ messages }}'))).toEqual([]);
+    expect(chatNotes(small, bpe512())).toEqual([]);
+    const ids = encodeChat(small, file(wrong), user('hi'), { template: 'file' });
+    expect(ids).toEqual([bos, ...plain('BITNETAssistant: '), eos]);
+  });
+
+  test('one that is asked for goes first', () => {
+    const given = encodeChat(small, bpe512({ 'tokenizer.chat_template': 'a' }), user('hi'), {
+      template: '{{ 1 + 1 }}',
+    });
+    expect(given).toEqual([bos, ...plain('2')]);
+    const named = smallChat('a', user('hi'), { template: 'bitnet-2b-4t' });
+    expect(named).toEqual([bos, ...plain('User: '), ...plain('hi'), eot, ...plain('Assistant: ')]);
+    expect(smallChat('{{ bos_token }}a', user('hi'), { template: 'file' })).toEqual([bos, ...plain('a')]);
+    expect(refusal(() => encodeChat(small, bpe512(), user('hi'), { template: 'file' }))).toMatch(
+      /^template: chat: the file has no chat template; template \(--chat-template\) takes bitnet-2b-4t, /,
+    );
+    expect(refusal(() => smallChat('a', user('hi'), { template: 'llama3' }))).toMatch(
+      /^invalid-option: chat: template is "llama3", which is no form's name and no Jinja text; .*, or Jinja text, or file$/,
+    );
+    expect(refusal(() => smallChat('a', user('hi'), { template: 5 as unknown as string }))).toMatch(
+      /^invalid-option: chat: template is 5, expected a text; /,
+    );
+    expect(refusal(() => smallChat('a', user('hi'), { template: `{{ 1 }}${' '.repeat(1e7)}` }))).toBe(
+      'template: chat template that was given: it has 10000007 characters, expected 65536 at most; mend it',
+    );
+  });
+
+  describe('without one in the file: that of its family, if it chats', () => {
+    const llama3 = ['<|start_header_id|>', '<|eot_id|>'];
+    const chatml = ['<|im_start|>', '<|im_end|>'];
+    // architecture, pre-tokenizer, name, vocabulary, form
+    test.each<[string, string, Record<string, string>, readonly string[], string]>([
+      ['bitnet-b1.58', 'llama-bpe', {}, ['128256'], 'bitnet-2b-4t'],
+      ['bitnet-25', 'llama-bpe', {}, ['128256'], 'bitnet-2b-4t'],
+      ['bitnet', 'llama-bpe', {}, ['128256'], 'bitnet-2b-4t'],
+      ['bitnet', 'default', { name: 'bitnet_b1_58-large' }, [], 'none'],
+      ['qwen3', 'qwen2', { name: 'Bonsai-1.7B' }, [...chatml, '<think>'], 'qwen3'],
+      ['qwen3', 'qwen2', { basename: 'Ternary-Bonsai' }, [...chatml, '<think>'], 'qwen3'],
+      ['llama', 'default', { name: 'Bonsai' }, [], 'none'],
+      ['qwen3', 'qwen2', { name: 'Something-Chat' }, [...chatml, '<think>'], 'qwen3'],
+      ['qwen3', 'qwen2', { name: 'Something' }, [...chatml, '<think>'], 'none such as qwen3'],
+      ['qwen2', 'qwen2', { finetune: 'Instruct' }, chatml, 'chatml'],
+      ['llama', 'falcon_e', { name: 'Falcon-E-1B-Instruct' }, chatml, 'chatml'],
+      ['llama', 'falcon_e', { name: 'Falcon-E-1B-Base' }, chatml, 'none such as chatml'],
+      ['llama', 'falcon3', { name: 'Falcon3-7B-Instruct-1.58bit' }, [], 'falcon3'],
+      ['llama', 'falcon3', { name: 'Falcon3-7B-Base-1.58bit' }, [], 'none such as falcon3'],
+      ['llama', 'llama-bpe', { name: 'Falcon3-1B-Instruct-1.58bit' }, [], 'falcon3'],
+      ['llama', 'llama-bpe', { name: 'Falcon-E-3B-Instruct' }, chatml, 'chatml'],
+      ['llama', 'llama-bpe', { name: 'falcon-eagle-chat' }, chatml, 'none'],
+      ['llama', 'llama-bpe', { name: 'Meta Llama 3 8B Instruct' }, llama3, 'llama-3'],
+      ['llama', 'llama-bpe', { name: 'x-8b-it' }, llama3, 'llama-3'],
+      ['llama', 'llama-bpe', { name: 'Llama3-8B-1.58-100B-tokens' }, llama3, 'none such as llama-3'],
+      ['llama', 'llama-bpe', { name: 'Split Composite' }, llama3, 'none such as llama-3'],
+      ['bitmamba', '', { name: 'BitMamba-2 1B' }, [], 'none such as question'],
+      ['llama', 'default', { name: 'Some-Chat' }, [], 'none'],
+    ])('%s %s %j', (architecture, pre, names, vocabulary, expected) => {
+      const tokenizer = {
+        vocabSize: vocabulary.includes('128256') ? 128256 : 1000,
+        id: (token: string) => (vocabulary.includes(token) ? 1 : undefined),
+      } as Tokenizer;
+      const keys = { 'general.architecture': architecture, 'tokenizer.ggml.pre': pre };
+      const all: Record<string, string> = {
+        ...keys,
+        ...Object.fromEntries(Object.entries(names).map(([key, value]) => [`general.${key}`, value])),
+      };
+      const file = { string: (key: string) => all[key] };
+      let got = '';
+      try {
+        got = chooseForm(tokenizer, file).id;
+      } catch (error) {
+        got = `none${/ such as [\w-]+/.exec((error as Error).message) ?? ''}`;
+      }
+      expect(got).toBe(expected);
+      // A file that has a template keeps it.
+      all['tokenizer.chat_template'] = '{{ messages }}';
+      expect(chooseForm(tokenizer, file).id).toBe('file');
+    });
+  });
+
+  test('keys of other types only tell less', () => {
+    const metadata = bpe512({ 'general.name': 5, 'general.finetune': true, 'tokenizer.chat_template': '{{ 1 }}' });
+    const keys = chatKeys(metadata);
+    expect(['general.name', 'general.finetune'].map((key) => keys.string(key))).toEqual([undefined, undefined]);
+    expect(encodeChat(small, keys, user('hi'))).toEqual([bos, ...plain('1')]);
+    const broken = bpe512({ 'tokenizer.chat_template': 5 });
+    expect(refusal(() => chatKeys(broken))).toMatch(/^invalid-file: metadata: tokenizer.chat_template is of type i32/);
   });
 
   test('each file has its own', () => {

@@ -23,7 +23,7 @@ export interface Variant {
 
 function bytesOf(name: VariantName): Uint8Array<ArrayBuffer> {
   const url = new URL(`../../build/${name}.wasm`, import.meta.url);
-  if (!existsSync(url)) throw new Error(`build/${name}.wasm is missing: run node scripts/build.mjs --wasm`);
+  if (!existsSync(url)) throw new Error(`build/${name}.wasm is missing: run node scripts/build.mjs --build`);
   return Uint8Array.from(readFileSync(url));
 }
 
