@@ -28,13 +28,17 @@ export function inspect(source?: ModelSource, options: LoadOptions = {}): Promis
 }
 
 /** The tokenizer of a model file or of a vocabulary-only one. */
-export function loadTokenizer(source?: ModelSource, options: { signal?: AbortSignal } = {}): Promise<Tokenizer> {
-  return loadTokenizerOf(source ?? packagedModel, currentPlatform(), options.signal);
+export function loadTokenizer(
+  source?: ModelSource,
+  options: { signal?: AbortSignal; hub?: string } = {},
+): Promise<Tokenizer> {
+  return loadTokenizerOf(source ?? packagedModel, currentPlatform(), options);
 }
 
 export { type ErrorCode, TernlightError } from './errors.ts';
 export { syntheticNames } from './formats/synthetic.ts';
-export type { ByteSource } from './formats/types.ts';
+export type { ByteSource, FileSet } from './formats/types.ts';
+export { chatFormNames } from './generate/chat-forms.ts';
 export type { Model, ModelInfo, Session } from './generate/model.ts';
 export type * from './generate/options.ts';
 export type { Inspection } from './inspect.ts';

@@ -90,7 +90,7 @@ function printable(value: ReturnType<ModelFile['metadata']['raw']>): string {
 export async function loadTokenizerOf(
   source: ModelSource,
   platform: Platform,
-  signal?: AbortSignal,
+  options: { signal?: AbortSignal; hub?: string } = {},
 ): Promise<Tokenizer> {
-  return createTokenizer(await readTokenizer(await openSource(source, platform, { signal }), signal));
+  return createTokenizer(await readTokenizer(await openSource(source, platform, options), options.signal));
 }

@@ -6,11 +6,14 @@ import { type Opened, type ReadModel, readModelFile } from './formats/model-file
 import { blobSource, bytesSource, streamSource, urlSource } from './formats/source.ts';
 import { type SyntheticName, syntheticModel, syntheticNames } from './formats/synthetic.ts';
 import type { ByteSource, FileSet } from './formats/types.ts';
+import { isHubName } from './hub/hub-name.ts';
+import { openHub } from './hub/open-hub.ts';
 import type { Platform } from './platform/platform.ts';
 
 /**
  * A path of a file or folder (Node, Deno, Bun), an http(s) address (one that ends in "/" or names a file of a
- * safetensors repository means the repository), "synthetic:NAME", the bytes themselves, or the files of a repository.
+ * safetensors repository means the repository), "hf:owner/repo[/file][@revision]", "synthetic:NAME", the bytes
+ * themselves, or the files of a repository.
  */
 export type ModelSource =
   | string
@@ -35,17 +38,19 @@ export interface OpenOptions {
    * elsewhere). Default "auto": found out where the file's dead channels tell, else "x86".
    */
   i2sLayout?: 'auto' | I2sLayout;
+  /** Where hf: names lead. Default "https://huggingface.co". */
+  hub?: string;
 }
 
 /** Opens a model and reads its header; `close` when done. */
 export async function openModel(
   source: ModelSource,
   platform: Platform,
-  { signal, tokenizer, i2sLayout }: OpenOptions = {},
+  { signal, tokenizer, i2sLayout, hub }: OpenOptions = {},
 ): Promise<ReadModel & { name: string; close(): Promise<void> }> {
-  const opened = await openSource(source, platform, { signal });
+  const opened = await openSource(source, platform, { signal, hub });
   try {
-    const other = tokenizer === undefined ? undefined : await openSource(tokenizer, platform, { signal });
+    const other = tokenizer === undefined ? undefined : await openSource(tokenizer, platform, { signal, hub });
     const read = await readModelFile(opened, { signal, tokenizer: other, i2sLayout });
     return { ...read, name: read.file.source.name, close: () => read.file.source.close() };
   } catch (error) {
@@ -58,8 +63,10 @@ export async function openModel(
 export async function openSource(
   source: ModelSource,
   platform: Platform,
-  options: { signal?: AbortSignal } = {},
+  options: Pick<OpenOptions, 'signal' | 'hub'> = {},
 ): Promise<Opened> {
+  if (typeof source === 'string' && isHubName(source))
+    return openHub(source, { signal: options.signal, hub: options.hub ?? platform.hub });
   if (typeof source === 'string' && source.startsWith('synthetic:')) {
     const name = source.slice('synthetic:'.length);
     if (!(syntheticNames as readonly string[]).includes(name))

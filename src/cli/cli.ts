@@ -4,12 +4,14 @@ import { TernlightError } from '../index.ts';
 import { bench } from './bench.ts';
 import { chat } from './chat.ts';
 import type { Command } from './command.ts';
+import { convert } from './convert.ts';
 import { detokenize } from './detokenize.ts';
 import { commandHelp, generalHelp } from './help.ts';
 import { inspect } from './inspect.ts';
 import { INTERRUPTED, Interrupt } from './interrupt.ts';
 import { type Io, print } from './io.ts';
 import { logits } from './logits.ts';
+import { models } from './models.ts';
 import { nearest } from './nearest.ts';
 import { commonOptions, type Options, UsageError } from './options.ts';
 import { parse } from './parse.ts';
@@ -17,8 +19,12 @@ import { perplexity } from './perplexity.ts';
 import { run } from './run.ts';
 import { printable } from './text.ts';
 import { tokenize } from './tokenize.ts';
+import { verify } from './verify.ts';
 
-export const commands: readonly Command[] = [run, chat, tokenize, detokenize, logits, perplexity, inspect, bench];
+export const commands: readonly Command[] = [
+  ...[run, chat, tokenize, detokenize, logits, perplexity],
+  ...[models, inspect, verify, convert, bench],
+];
 
 /** Runs one command. 0: done, 1: failed, 2: wrong usage, 130: stopped by Ctrl-C. */
 export async function cli(args: readonly string[], io: Io): Promise<number> {

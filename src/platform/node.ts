@@ -38,6 +38,7 @@ export function nodePlatform(): Platform {
   const os = process.getBuiltinModule('node:os');
   return {
     runtime: runtimeName(),
+    hub: process.env.TERNLIGHT_HUB,
     cores: os.availableParallelism?.() ?? os.cpus().length,
     mayBlock: true,
     spawn,

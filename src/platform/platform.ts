@@ -16,6 +16,8 @@ export interface WorkerHandle {
 export interface Platform {
   /** "Node 24.1.0", "Chromium 156": for reports. */
   readonly runtime: string;
+  /** Where hf: names lead, if not to Hugging Face: a mirror. TERNLIGHT_HUB in the environment. */
+  readonly hub?: string;
   /** Processors that this process may use. */
   readonly cores: number;
   /** Whether this thread may block (a page's own may not). */
