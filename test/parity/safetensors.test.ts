@@ -5,7 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { convertModel } from '../../src/convert/convert.ts';
 import { load } from '../../src/index.ts';
+import { openModel } from '../../src/open.ts';
+import { nodePlatform } from '../../src/platform/node.ts';
 import { argmax, collect } from './compare.ts';
 
 const golden = (name: string) => fileURLToPath(new URL(`../golden/${name}`, import.meta.url));
@@ -52,6 +55,32 @@ describe('safetensors', () => {
           expect(distance(rows.at(-1)!, truth.last)).toBeLessThan(1e-3);
           await model.dispose();
         }
+      } finally {
+        await rm(folder, { recursive: true });
+      }
+    });
+
+  for (const [file, config] of cases)
+    it(`${file}: converted to a GGUF it gives the same logits`, async () => {
+      const ids: number[] = json('models/expected-logits.json').prompt_ids;
+      const folder = await repository({
+        'config.json': JSON.stringify(config),
+        'model.safetensors': readFileSync(golden(`safetensors/${file}.safetensors`)),
+      });
+      try {
+        const opened = await openModel(folder, nodePlatform());
+        const pieces: Uint8Array[] = [];
+        for await (const piece of convertModel(opened.file, { ternary: 'I2_S' }).pieces) pieces.push(piece.slice());
+        await opened.close();
+        const [before, after] = await Promise.all(
+          [folder, Buffer.concat(pieces)].map(async (source) => {
+            const model = await load(source, { kv: 'f32', head: 'stored', threads: 1 });
+            const rows = await collect(model.logits(ids));
+            await model.dispose();
+            return rows;
+          }),
+        );
+        expect(after).toEqual(before);
       } finally {
         await rm(folder, { recursive: true });
       }
