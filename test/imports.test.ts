@@ -35,6 +35,12 @@ const ALLOWED: Record<string, readonly string[]> = {
     ...['src/errors.ts', 'src/math.ts', 'src/runtime/', 'src/plan/types.ts', 'src/tokenizer/types.ts'],
     ...['src/formats/types.ts', 'assembly/layout.ts', '@huggingface/jinja'],
   ],
+  'src/hub': ['src/errors.ts', 'src/formats/'],
+  'src/convert': ['src/errors.ts', 'src/formats/', 'src/arch/', 'src/hub/'],
+  'src/verify': [
+    ...['src/errors.ts', 'src/formats/', 'src/hub/', 'src/convert/', 'src/tokenizer/', 'src/generate/'],
+    'src/understand.ts',
+  ],
   // node:* as types only: the modules come from process.getBuiltinModule, so that no bundler sees them.
   'src/platform': ['src/errors.ts', 'src/formats/', 'node:fs/promises'],
   'src/remote': [

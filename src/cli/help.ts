@@ -24,7 +24,7 @@ export function generalHelp(commands: readonly Command[]): string {
 export function commandHelp({ name, argument, second, summary, details, options }: Command): string {
   const groups = { ...options, Other: commonOptions };
   return [
-    `Usage: ternlight ${name}${argument ? ` [${argument}]` : ''}${second ? ` [${second}]` : ''} [OPTION ...]`,
+    `Usage: ternlight ${name}${second ? ` ${argument} ${second}` : argument ? ` [${argument}]` : ''} [OPTION ...]`,
     '',
     sentence(summary),
     ...(details ? [details] : []),

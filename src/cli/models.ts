@@ -1,9 +1,9 @@
 // ternlight models: the published models that are known to run, and what they need.
 import { type KnownModel, knownModels } from '../hub/known-models.ts';
 import { memoryOf, parametersOf } from '../hub/shapes.ts';
-import { TernlightError } from '../index.ts';
 import { command } from './command.ts';
 import { print, printJson } from './io.ts';
+import { UsageError } from './options.ts';
 import { bytes, scaled, table } from './text.ts';
 
 /** Tokens of context that the memory is told for. */
@@ -22,7 +22,7 @@ contextLength, chat, memory: {weightsBytes, cacheBytes, totalBytes}, notes}].`,
   async run({ io }, values, filter) {
     const found = knownModels.filter((model) => filter === undefined || matches(model, filter));
     if (found.length === 0)
-      throw new TernlightError('invalid-option', `models: none matches "${filter}"; without a filter all are listed`);
+      throw new UsageError(`FILTER: got "${filter}", which no model matches; without it all are listed`);
     if (values.json) {
       await printJson(io.stdout, found.map(describe));
       return 0;

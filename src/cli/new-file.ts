@@ -34,7 +34,7 @@ export class NewFile {
     if (there && !there.isFile()) throw io(path, 'is there and is not a file');
     if (there && !force) throw exists(path);
     const random = Math.floor(Math.random() * 2 ** 32).toString(36);
-    const temporary = join(dirname(path), `.${basename(path).slice(0, 200)}.part-${random}`);
+    const temporary = join(dirname(path), `.${basename(path).slice(0, 40)}.part-${random}`);
     try {
       return new NewFile(path, force, temporary, await open(temporary, 'wx'));
     } catch (cause) {

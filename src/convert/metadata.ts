@@ -24,6 +24,7 @@ export function convertedMetadata(metadata: Metadata, ternary: TernaryTarget, no
     if (key === 'general.architecture' || dropped.test(key)) continue;
     if (newName !== oldName && key === `${oldName}.hidden_activation`) continue;
     const named = key.startsWith(`${oldName}.`) ? `${newName}${key.slice(oldName.length)}` : key;
+    if (named !== key && metadata.has(named)) continue; // a key twice is no GGUF
     const item = itemOf(metadata, key, named);
     if (item) items.push(item);
     else notes.push(`the key ${key} is left out: GGUF files written here have no such type`);

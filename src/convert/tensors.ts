@@ -10,9 +10,8 @@ import { type ConvertOptions, embeddingTargets } from './options.ts';
 export interface TensorJob extends TensorPlan {
   readonly info: TensorInfo;
   readonly encoding: TernaryEncoding | DenseEncoding;
-  /** Elements of a row, and rows of all further dimensions together. */
+  /** Elements of a row. */
   readonly cols: number;
-  readonly rows: number;
   /** A separate `.scale` tensor, which is multiplied in. */
   readonly factor: TensorInfo | undefined;
 }
@@ -28,7 +27,8 @@ export function tensorJobs(
     const matrix = info.name.replace(/\.scale$/, '.weight');
     if (matrix !== info.name && elements(info) === 1 && matrices.has(matrix)) factors.set(matrix, info);
   }
-  const kept = file.tensors.filter((info) => ![...factors.values()].includes(info));
+  const dropped = new Set(factors.values());
+  const kept = file.tensors.filter((info) => !dropped.has(info));
   if (!kept.some((info) => isLowBit(info) && !isLookedUp(info))) {
     throw new TernlightError(
       'unsupported',
@@ -39,8 +39,7 @@ export function tensorJobs(
     const encoding = targetOf(info, options);
     const cols = info.dims[0]!;
     checkFit(info, encoding, cols);
-    const rows = elements(info) / cols;
-    return { name: info.name, dims: info.dims, info, encoding, cols, rows, factor: factors.get(info.name) };
+    return { name: info.name, dims: info.dims, info, encoding, cols, factor: factors.get(info.name) };
   });
 }
 

@@ -56,15 +56,16 @@ export async function openHub(
   const folder = urlFileSet(kind === 'files' ? address : new URL('./', address), urlOptions);
   const files: FileSet = {
     name: folder.name,
-    open: (path, signal) => explained(text, `${folder.name}/${path}`, signal, () => folder.open(path, signal)),
+    open: (path, signal) => explained(text, 'the repository', signal, () => folder.open(path, signal)),
   };
   if (kind === 'files') return { files };
   return { source: await explained(text, address, options.signal, () => urlSource(address, urlOptions)), files };
 }
 
+/** @param wanted what to download by other means */
 async function explained<T>(
   text: string,
-  address: string,
+  wanted: string,
   signal: AbortSignal | undefined,
   open: () => Promise<T>,
 ): Promise<T> {
@@ -72,13 +73,13 @@ async function explained<T>(
     return await open();
   } catch (cause) {
     if (signal?.aborted || !(cause instanceof TernlightError) || cause.code !== 'io') throw cause;
-    const told = cause.message.replace(/^source: /, '');
+    const told = cause.message.replace(/^source: /, '').replace(/; check address and network$/, '');
     // The hub does not tell strangers whether a repository exists.
     const cure = /status 40[13]/.test(told)
       ? 'the repository does not exist, or its owner wants a login: check the name, or download the file in a browser and give its path'
       : /status 404/.test(told)
         ? 'the repository has no such file: check the name'
-        : `without a network, download ${address} elsewhere and give the file's path`;
+        : `without a network, download ${wanted} elsewhere and give its path`;
     throw new TernlightError('io', `hub: ${text} could not be opened: ${told}; ${cure}`, { cause });
   }
 }

@@ -9,7 +9,9 @@ import { readGguf } from '../../src/formats/gguf.ts';
 import type { MetadataItem } from '../../src/formats/gguf-write.ts';
 import { overlay } from '../../src/formats/metadata.ts';
 import { bytesSource } from '../../src/formats/source.ts';
+import { encodeChat } from '../../src/generate/chat.ts';
 import { renderTemplate } from '../../src/generate/template.ts';
+import { createTokenizer } from '../../src/tokenizer/index.ts';
 import { key, file as rawFile, str, tensor, type, u32, u64 } from '../formats/gguf-bytes.ts';
 import { hasTruth, truthPath } from '../truth.ts';
 import { collect, converted, llamaKeys, makeGguf, matrix, modelFile } from './helpers.ts';
@@ -170,6 +172,22 @@ describe('BitNet b1.58', () => {
     if (!hasTruth('truth/chat/templates/bitnet-b1.58-2B-4T.hf.jinja', "the model's own template")) return;
     const own = readFileSync(truthPath('truth/chat/templates/bitnet-b1.58-2B-4T.hf.jinja'), 'utf8');
     expect(renderTemplate(own, { messages, add_generation_prompt: true })).toBe(`${text}Assistant: `);
+  });
+});
+
+describe('a conversation', () => {
+  const name = 'truth/tokenizers/llama-3-128256.vocab.gguf';
+
+  it.runIf(hasTruth(name, "Llama-3's vocabulary"))('is written by it as by the form that is built in', async () => {
+    const tokenizer = createTokenizer((await modelFile(new Uint8Array(readFileSync(truthPath(name))))).metadata);
+    const keys = (template: string | undefined) => ({
+      string: (key: string) => (key === 'general.architecture' ? 'bitnet-b1.58' : template),
+    });
+    const messages = [{ role: 'user', content: 'hi' }];
+    const ids = encodeChat(tokenizer, keys(bitnetChatTemplate), messages);
+    expect(ids).toEqual(encodeChat(tokenizer, keys(undefined), messages));
+    // The space behind a colon is a token of its own.
+    expect(ids.slice(-3).map((id) => tokenizer.token(id))).toEqual(['Assistant', ':', 'Ġ']);
   });
 });
 

@@ -1,17 +1,22 @@
 // Opening by name, from a hub on the loopback interface.
+import { readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { hubTarget, openHub } from '../../src/hub/open-hub.ts';
+import { inspect, load, packagedModel } from '../../src/index.ts';
 
 let server: Server;
 let hub: string;
 let requests: string[] = [];
-const data = Buffer.from('0123456789');
+const digits = Buffer.from('0123456789');
+const packaged = readFileSync(fileURLToPath(packagedModel));
 
 beforeAll(async () => {
   server = createServer(({ url = '', headers }, response) => {
     requests.push(url);
+    const data = url.endsWith('/packaged.gguf') ? packaged : digits;
     if (url.includes('gated')) response.writeHead(401).end();
     else if (url.includes('missing')) response.writeHead(404).end();
     else {
@@ -112,7 +117,7 @@ describe('opening', () => {
         ({ code, message }) => `${code} ${message}`,
       );
     expect(await failure('hf:o/r/x.gguf', offline)).toMatch(
-      /^io hub: hf:o\/r\/x\.gguf could not be opened: http:\/\/127\.0\.0\.1:1\/o\/r\/resolve\/main\/x\.gguf could not be had: .*; without a network, download http:\/\/127\.0\.0\.1:1\/o\/r\/resolve\/main\/x\.gguf elsewhere and give the file's path$/,
+      /^io hub: hf:o\/r\/x\.gguf could not be opened: http:\/\/127\.0\.0\.1:1\/o\/r\/resolve\/main\/x\.gguf could not be had: .*; without a network, download http:\/\/127\.0\.0\.1:1\/o\/r\/resolve\/main\/x\.gguf elsewhere and give its path$/,
     );
     expect(await failure('hf:o/gated/x.gguf', { hub })).toMatch(
       /answered with status 401 .*; the repository does not exist, or its owner wants a login: /,
@@ -120,8 +125,14 @@ describe('opening', () => {
     expect(await failure('hf:o/r/missing.gguf', { hub })).toMatch(/status 404 .*; the repository has no such file/);
     const { files } = await openHub('hf:someone/else', offline);
     await expect(files.open('config.json')).rejects.toThrow(
-      /^hub: hf:someone\/else could not be opened: .*without a network/,
+      /^hub: hf:someone\/else could not be opened: .*; without a network, download the repository elsewhere and give its path$/,
     );
+  });
+
+  it('is what a name does wherever a source is wanted', async () => {
+    const model = await load('hf:o/r/packaged.gguf', { hub, threads: 1 });
+    expect(model.info.parameters).toBe((await inspect()).parameters);
+    await model.dispose();
   });
 
   it('is not an error where it was broken off', async () => {
