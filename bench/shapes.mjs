@@ -30,7 +30,9 @@ function measure(name) {
 }
 
 const results = [];
-console.log(`${cpus()[0]?.model.trim()}, Node ${process.versions.node}, ${options.threads} threads, context ${options.ctx}\n`);
+console.log(
+  `${cpus()[0]?.model.trim()}, Node ${process.versions.node}, ${options.threads} threads, context ${options.ctx}\n`,
+);
 console.log('| shape | resident MB | prefill tok/s | decode tok/s | load s |');
 console.log('|---|---|---|---|---|');
 for (const name of syntheticNames) {
