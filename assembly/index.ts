@@ -1,5 +1,5 @@
 // The ABI: one export line per kernel, in the order in which a token meets them. Numbers only; the host owns memory.
-export { variantFlags, heapBase, relaxedDotProbe } from './variant';
+export { heapBase, relaxedDotProbe } from './variant';
 export { packV32, packB32, packH16 } from './kernels/pack';
 export { embedF32, embedF16, embedI8Block, embedI8Row, embedTernary, embedBinary } from './kernels/embed';
 export { rmsNormF32, rmsNormQuantizeI8, quantizeI8, rmsNormHeadsF32 } from './kernels/norm';

@@ -1,10 +1,5 @@
 // What this build was compiled with, and what the engine makes of it.
 
-/** Bit 0: relaxed SIMD, bit 1: threads. */
-export function variantFlags(): i32 {
-  return (ASC_FEATURE_RELAXED_SIMD ? 1 : 0) | (ASC_FEATURE_THREADS ? 2 : 0);
-}
-
 /** The first byte of memory that belongs to the host. */
 export function heapBase(): usize {
   return __heap_base;

@@ -37,7 +37,7 @@ function wasmFile(folder, name) {
 /** A memory of seeded bytes: speed does not depend on the values. */
 function seededMemory() {
   const shared = variant.endsWith('threads');
-  const memory = new WebAssembly.Memory({ initial: PAGES, ...(shared && { maximum: PAGES, shared }) });
+  const memory = new WebAssembly.Memory({ initial: PAGES, maximum: PAGES, shared });
   const words = new Uint32Array(memory.buffer);
   let state = 1;
   for (let i = 0; i < words.length; i++) {

@@ -1,32 +1,38 @@
-// Builds everything that ships: four WebAssembly variants, the kernels' types, and the bundles in dist/.
+// Builds everything that ships: the WebAssembly variants, the kernels' types, and the bundles in dist/.
 //   node scripts/build.mjs            all
 //   node scripts/build.mjs --build    only build/: the WebAssembly and the workers' programs, which tests of sources use
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 process.chdir(root);
 const require = createRequire(import.meta.url);
-const VARIANTS = ['simd', 'relaxed', 'simd-threads', 'relaxed-threads'];
+/** Compiled: those without threads differ in a bit of the memory's import (src/runtime/unshared.ts). */
+const COMPILED = ['simd-threads', 'relaxed-threads'];
 
 function run(file, args) {
   const { status } = spawnSync(process.execPath, [file, ...args], { stdio: ['ignore', 'inherit', 'inherit'] });
   if (status !== 0) throw new Error(`${file} ${args.join(' ')} failed with status ${status}`);
 }
 
-/** One kernel source, four feature sets: asconfig.json names them. */
-function buildWasm() {
+/** One kernel source, two feature sets: asconfig.json names them. */
+async function buildWasm() {
   mkdirSync('build', { recursive: true });
   const asc = join(dirname(require.resolve('assemblyscript/package.json')), 'bin', 'asc.js');
-  for (const variant of VARIANTS) run(asc, ['--config', 'asconfig.json', '--target', variant]);
-  writeIfChanged('src/kernels.d.ts', kernelTypes(readFileSync('build/simd.d.ts', 'utf8')));
-  const base64 = VARIANTS.map((v) => `  '${v}': '${readFileSync(`build/${v}.wasm`).toString('base64')}',`);
+  for (const variant of COMPILED) run(asc, ['--config', 'asconfig.json', '--target', variant]);
+  writeIfChanged('src/kernels.d.ts', kernelTypes(readFileSync('build/simd-threads.d.ts', 'utf8')));
+  const base64 = COMPILED.map((v) => `  '${v}': '${readFileSync(`build/${v}.wasm`).toString('base64')}',`);
   writeFileSync('build/wasm.js', `export const wasmBase64 = {\n${base64.join('\n')}\n};\n`);
-  const keys = VARIANTS.map((v) => `  readonly '${v}': string;`);
+  const keys = COMPILED.map((v) => `  readonly '${v}': string;`);
   writeFileSync('build/wasm.d.ts', `export declare const wasmBase64: {\n${keys.join('\n')}\n};\n`);
+  // As the engine makes them when it is loaded: for benchmarks of kernels.
+  await bundle({ entryPoints: ['src/runtime/unshared.ts'], outfile: 'build/unshared.mjs' });
+  const { unshared } = await import(pathToFileURL('build/unshared.mjs'));
+  for (const v of COMPILED)
+    writeFileSync(`build/${v.replace('-threads', '')}.wasm`, unshared(readFileSync(`build/${v}.wasm`)));
 }
 
 /** The compiler's raw declarations, reduced to an interface of numbers. */
@@ -82,8 +88,11 @@ function virtual(modules) {
 const beside = {
   name: 'beside',
   setup(build) {
-    build.onResolve({ filter: /\/index\.ts$/ }, ({ path, importer }) =>
-      path === '../index.ts' && importer.includes('cli') ? { path: './ternlight.js', external: true } : undefined,
+    // Its class of errors too: who catches one asks for the class.
+    build.onResolve({ filter: /^\.\.?\/.*(index|errors)\.ts$/ }, ({ path, importer }) =>
+      path.endsWith('/errors.ts') || (path === '../index.ts' && importer.includes('cli'))
+        ? { path: './ternlight.js', external: true }
+        : undefined,
     );
   },
 };
@@ -91,22 +100,30 @@ const beside = {
 /** The programs of workers as text. */
 async function buildWorkers() {
   const poolWorker = await workerText('src/runtime/worker.ts');
-  const declare = (names) => names.map((n) => `export declare const ${n}: string;\n`).join('');
-  const define = (o) =>
-    Object.entries(o)
-      .map(([n, text]) => `export const ${n} = ${JSON.stringify(text)};\n`)
-      .join('');
-  writeFileSync('build/workers.d.ts', declare(['poolWorker', 'engineWorker']));
-  // The engine's worker holds the library without the WebAssembly, which the page sends it: nothing is in the file twice.
-  const inWorker = { '#wasm': 'export const wasmBase64 = {};', '#workers': define({ poolWorker, engineWorker: '' }) };
-  const engineWorker = await workerText('src/remote/server.ts', { plugins: [virtual(inWorker)] });
-  writeFileSync('build/workers.js', define({ poolWorker, engineWorker }));
+  writeFileSync('build/workers.d.ts', 'export declare const poolWorker: string;\n');
+  writeFileSync('build/workers.js', `export const poolWorker = ${JSON.stringify(poolWorker)};\n`);
+}
+
+/**
+ * The engine as a function that refers to nothing outside: bundled and lowered by itself first, so that whoever bundles it
+ * again finds nothing to put a helper beside it for (its text is a worker's program).
+ */
+async function engineFunction() {
+  const { outputFiles } = await bundle({
+    entryPoints: ['src/engine.ts'],
+    write: false,
+    format: 'iife',
+    globalName: 'parts',
+    target: 'es2020',
+  });
+  return `export function engine() {\n${outputFiles[0].text.trim()}\nreturn parts;\n}\n`;
 }
 
 async function buildBundles() {
   rmSync('dist', { recursive: true, force: true });
   mkdirSync('dist', { recursive: true });
-  await bundle({ entryPoints: ['src/index.ts'], outfile: 'dist/ternlight.js' });
+  const plugins = [virtual({ '#engine': await engineFunction() })];
+  await bundle({ entryPoints: ['src/index.ts'], outfile: 'dist/ternlight.js', plugins });
   await bundle({
     entryPoints: ['src/cli/main.ts'],
     outfile: 'dist/cli.js',
@@ -125,6 +142,6 @@ async function buildBundles() {
   }
 }
 
-buildWasm();
+await buildWasm();
 await buildWorkers();
 if (!process.argv.includes('--build')) await buildBundles();

@@ -1,13 +1,13 @@
 // The public API and its types, nothing else.
 
+import { engine } from '#engine';
 import type { Model } from './generate/model.ts';
-import { type Inspection, inspectModel, loadTokenizerOf } from './inspect.ts';
-import { loadModel } from './load.ts';
+import type { Inspection } from './inspect.ts';
 import type { ModelSource } from './open.ts';
-import { currentPlatform } from './platform/current.ts';
-import { loadRemote } from './remote/client.ts';
 import type { Tokenizer } from './tokenizer/types.ts';
 import type { LoadOptions } from './understand.ts';
+
+const { currentPlatform, inspectModel, loadModel, loadRemote, loadTokenizerOf, ...parts } = engine();
 
 /** The model in the package, a small one that writes stories. Bundlers copy the file that this address names. */
 export const packagedModel = new URL('../model/tinystories-bitnet-11m.gguf', import.meta.url);
@@ -19,7 +19,8 @@ export const packagedModel = new URL('../model/tinystories-bitnet-11m.gguf', imp
 export function load(source?: ModelSource, options: LoadOptions = {}): Promise<Model> {
   const platform = currentPlatform();
   const from = source ?? packagedModel;
-  return platform.mayBlock ? loadModel(from, options, platform) : loadRemote(from, options, platform);
+  if (platform.mayBlock) return loadModel(from, options, platform);
+  return loadRemote(from, options, platform, `(${engine})().serve(self)`);
 }
 
 /** Reads a header only: what a file holds and what memory it would need. */
@@ -35,10 +36,10 @@ export function loadTokenizer(
   return loadTokenizerOf(source ?? packagedModel, currentPlatform(), options);
 }
 
-export { type ErrorCode, TernlightError } from './errors.ts';
-export { syntheticNames } from './formats/synthetic.ts';
+export const { TernlightError, chatFormNames, syntheticNames } = parts;
+export type TernlightError = InstanceType<typeof TernlightError>;
+export type { ErrorCode } from './errors.ts';
 export type { ByteSource, FileSet } from './formats/types.ts';
-export { chatFormNames } from './generate/chat-forms.ts';
 export type { Model, ModelInfo, Session } from './generate/model.ts';
 export type * from './generate/options.ts';
 export type { Inspection } from './inspect.ts';

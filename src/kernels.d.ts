@@ -1,6 +1,5 @@
 // Generated from assembly/index.ts by scripts/build.mjs; do not edit. npm test fails if it is stale.
 export interface Kernels {
-  variantFlags(): number;
   heapBase(): number;
   relaxedDotProbe(): number;
   packV32(codes: number, w: number, cols: number): void;

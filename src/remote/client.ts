@@ -1,6 +1,4 @@
 // The page's side: a Model whose engine runs in a worker, so that the page's own thread stays free.
-import { wasmBase64 } from '#wasm';
-import { engineWorker } from '#workers';
 import type { ByteSource } from '../formats/types.ts';
 import type { Model, ModelInfo, PerplexityOptions, Session } from '../generate/model.ts';
 import type { ChatMessage, ChatOptions, GenerateOptions, Generation } from '../generate/options.ts';
@@ -14,15 +12,20 @@ import { RemoteGeneration } from './generation.ts';
 import type { Loaded, RemoteSource } from './protocol.ts';
 import { remoteSource } from './source.ts';
 
-export async function loadRemote(source: ModelSource, options: LoadOptions, platform: Platform): Promise<Model> {
+/** @param program text of the worker: it calls serve() of server.ts */
+export async function loadRemote(
+  source: ModelSource,
+  options: LoadOptions,
+  platform: Platform,
+  program: string,
+): Promise<Model> {
   const { signal, onProgress, ...plain } = options;
   signal?.throwIfAborted();
   const { message, proxy } = await remoteSource(source);
-  const connection = new Connection(platform.spawn(engineWorker));
+  const connection = new Connection(platform.spawn(program));
   try {
     const load = {
       method: 'load' as const,
-      wasm: { ...wasmBase64 },
       source: message satisfies RemoteSource,
       options: plain,
     };

@@ -17,7 +17,7 @@ export type PlainLoadOptions = Omit<LoadOptions, 'signal' | 'onProgress'>;
 
 /** Calls of the page. Every call has an id; replies carry it. `session` is the id of the call that opened it. */
 export type Request =
-  | { id: number; method: 'load'; wasm: Record<string, string>; source: RemoteSource; options: PlainLoadOptions }
+  | { id: number; method: 'load'; source: RemoteSource; options: PlainLoadOptions }
   | { id: number; method: 'generate' | 'chat'; session?: number; input: unknown; options: object }
   | { id: number; method: 'tokenize' | 'detokenize'; input: unknown; options?: object }
   | { id: number; method: 'session' }

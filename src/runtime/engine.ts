@@ -243,6 +243,6 @@ function setRange(control: Int32Array, range: number, first: number, end: number
 }
 
 async function heapBase(module: WebAssembly.Module, shared: boolean): Promise<number> {
-  const memory = new WebAssembly.Memory(shared ? { initial: 2, maximum: 2, shared } : { initial: 2 });
+  const memory = new WebAssembly.Memory({ initial: 2, maximum: 2, shared });
   return (await instantiate(module, memory)).heapBase();
 }

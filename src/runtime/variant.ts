@@ -3,6 +3,7 @@ import { wasmBase64 } from '#wasm';
 import { TernlightError } from '../errors.ts';
 import type { Kernels } from '../kernels.d.ts';
 import type { RowKernel } from '../plan/types.ts';
+import { unshared } from './unshared.ts';
 
 export const VARIANTS = ['simd', 'relaxed', 'simd-threads', 'relaxed-threads'] as const;
 export type Variant = (typeof VARIANTS)[number];
@@ -12,15 +13,20 @@ const bytesOf = new Map<Variant, Uint8Array<ArrayBuffer>>();
 export function variantBytes(variant: Variant): Uint8Array<ArrayBuffer> {
   let bytes = bytesOf.get(variant);
   if (!bytes) {
-    const text = atob(wasmBase64[variant]);
-    bytes = new Uint8Array(text.length);
-    for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
+    bytes = hasThreads(variant) ? decoded(wasmBase64[variant]) : unshared(variantBytes(`${variant}-threads`));
     bytesOf.set(variant, bytes);
   }
   return bytes;
 }
 
-export function hasThreads(variant: Variant): boolean {
+function decoded(base64: string): Uint8Array<ArrayBuffer> {
+  const text = atob(base64);
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
+  return bytes;
+}
+
+export function hasThreads(variant: Variant): variant is `${string}-threads` & Variant {
   return variant.endsWith('threads');
 }
 
@@ -46,7 +52,7 @@ export function canShareMemory(): boolean {
 async function relaxedWorks(): Promise<boolean> {
   const bytes = variantBytes('relaxed');
   if (!WebAssembly.validate(bytes)) return false;
-  const memory = new WebAssembly.Memory({ initial: 2 });
+  const memory = new WebAssembly.Memory({ initial: 2, maximum: 2 });
   const kernels = await instantiate(await WebAssembly.compile(bytes), memory);
   // 32 rows x 32 columns: row r, column k has code (r + k) % 3; activations alternate in sign and size.
   const at = Math.ceil(kernels.heapBase() / 64) * 64;

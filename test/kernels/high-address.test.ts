@@ -13,7 +13,7 @@ const BASE = 2.5 * 2 ** 30;
 
 function refusal(): string | undefined {
   try {
-    new WebAssembly.Memory({ initial: PAGES });
+    new WebAssembly.Memory({ initial: PAGES, maximum: PAGES });
     new WebAssembly.Memory({ initial: PAGES, maximum: PAGES, shared: true });
     return undefined;
   } catch (error) {

@@ -1,13 +1,18 @@
-// What a build says of itself, and that the four of them export the same kernels.
+// What a build says of itself, that it takes its kind of memory, and that all export the same kernels.
 import { expect, test } from 'vitest';
 import { once } from './compare.ts';
 import { forEachVariant } from './variants.ts';
 
 forEachVariant((get, name) => {
-  test('variantFlags tell which build this is', () => {
-    expect(get().kernels.variantFlags()).toBe(
-      (name.startsWith('relaxed') ? 1 : 0) | (name.endsWith('threads') ? 2 : 0),
-    );
+  test('it wants a memory of its kind, and no other', () => {
+    const { module, threads } = get();
+    const link = (shared: boolean) =>
+      new WebAssembly.Instance(module, {
+        env: { memory: new WebAssembly.Memory({ initial: 2, maximum: 2, shared }), abort() {} },
+      });
+    expect(name.endsWith('threads')).toBe(threads);
+    expect(link(threads).exports.heapBase).toBeTypeOf('function');
+    expect(() => link(!threads)).toThrow(WebAssembly.LinkError);
   });
 
   test('heapBase lies behind the constants', () => {

@@ -30,7 +30,7 @@ function bytesOf(name: VariantName): Uint8Array<ArrayBuffer> {
 /** Instantiates a variant over a memory of `pages`. */
 export function instantiate(name: VariantName, pages = PAGES): Variant {
   const threads = name.endsWith('threads');
-  const memory = new WebAssembly.Memory({ initial: pages, ...(threads && { maximum: pages, shared: true }) });
+  const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: threads });
   const module = new WebAssembly.Module(bytesOf(name));
   const abort = () => {
     throw new Error('abort');

@@ -1,0 +1,10 @@
+// Everything behind the public API. The build makes it one function that refers to nothing outside itself: the module calls
+// it, and its text is the program of a page's worker. So the library stands in the package once.
+export { TernlightError } from './errors.ts';
+export { syntheticNames } from './formats/synthetic.ts';
+export { chatFormNames } from './generate/chat-forms.ts';
+export { inspectModel, loadTokenizerOf } from './inspect.ts';
+export { loadModel } from './load.ts';
+export { currentPlatform } from './platform/current.ts';
+export { loadRemote } from './remote/client.ts';
+export { serve } from './remote/server.ts';
