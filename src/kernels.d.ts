@@ -4,7 +4,8 @@ export interface Kernels {
   relaxedDotProbe(): number;
   packV32(codes: number, w: number, cols: number): void;
   packB32(bits: number, w: number, cols: number): void;
-  packH16(x: number, w: number, scales: number, cols: number): void;
+  packH16(x: number, w: number, scales: number, cols: number): number;
+  packH16F16(x: number, w: number, scales: number, cols: number): number;
   embedF32(w: number, ids: number, x: number, dim: number, xStride: number, begin: number, end: number): void;
   embedF16(w: number, ids: number, x: number, dim: number, xStride: number, begin: number, end: number): void;
   embedI8Block(w: number, scales: number, ids: number, x: number, dim: number, blockCols: number, xStride: number, begin: number, end: number): void;

@@ -4,7 +4,7 @@ import { TernlightError } from '../errors.ts';
 import type { DenseEncoding, TensorInfo } from '../formats/types.ts';
 import { roundUp } from '../plan/weights.ts';
 import type { PackTarget } from './pack.ts';
-import { checkFinite } from './tensor-reader.ts';
+import { checkFinite, notFinite } from './tensor-reader.ts';
 
 /** int8 with a scale per row, requantised from what the file has. */
 export async function packI8Rows(
@@ -18,17 +18,26 @@ export async function packI8Rows(
 ): Promise<void> {
   const paddedCols = roundUp(cols, COLS_ALIGN);
   const some = reader.rowsPerRead(info, cols, BLOCK_ROWS);
-  const numbers = new Float32Array(Math.min(some, roundUp(rows, BLOCK_ROWS)) * cols);
+  // F16 goes to the kernel as it is; everything else is decoded to f32 first.
+  const halves = encoding.name === 'F16';
+  const elemBytes = halves ? 2 : 4;
+  const numbers = new Float32Array(halves ? 0 : Math.min(some, roundUp(rows, BLOCK_ROWS)) * cols);
+  const kernel = halves ? kernels.packH16F16 : kernels.packH16;
   await reader.rows(info, rows, cols, some, (bytes, row, count) => {
-    encoding.decode(bytes, count * cols, numbers);
-    checkFinite(info, numbers, count * cols);
-    const block = new Float32Array(memory.buffer, staging, 16 * paddedCols);
+    if (!halves) encoding.decode(bytes, count * cols, numbers);
+    const from = halves ? bytes : new Uint8Array(numbers.buffer);
+    const block = new Uint8Array(memory.buffer, staging, 16 * elemBytes * paddedCols);
     // Whole blocks of 32 rows, so that the rows of the padding get the weight 0 and the scale 0.
     for (let r = 0; r < roundUp(count, BLOCK_ROWS); r += 16) {
-      block.fill(0);
-      for (let i = r; i < Math.min(r + 16, count); i++)
-        block.set(numbers.subarray(i * cols, (i + 1) * cols), (i - r) * paddedCols);
-      kernels.packH16(staging, address + (row + r) * paddedCols, scales + 4 * (row + r), paddedCols);
+      const there = Math.min(16, count - r);
+      if (there < 16 || paddedCols > cols) block.fill(0);
+      for (let i = 0; i < there; i += paddedCols === cols ? 16 : 1) {
+        const part = paddedCols === cols ? there : 1;
+        const at = (r + i) * cols * elemBytes;
+        block.set(from.subarray(at, at + part * cols * elemBytes), i * paddedCols * elemBytes);
+      }
+      const finite = kernel(staging, address + (row + r) * paddedCols, scales + 4 * (row + r), paddedCols);
+      if (!finite) throw notFinite(info);
     }
   });
 }

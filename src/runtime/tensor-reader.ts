@@ -92,10 +92,13 @@ export function checkScale(info: TensorInfo, scale: number): void {
 
 export function checkFinite(info: TensorInfo, numbers: Float32Array, count: number): void {
   for (let i = 0; i < count; i++) {
-    if (!Number.isFinite(numbers[i]!))
-      throw new TernlightError(
-        'invalid-file',
-        `model: ${info.name} holds ${numbers[i]}, expected finite numbers; the file is damaged`,
-      );
+    if (!Number.isFinite(numbers[i]!)) throw notFinite(info, numbers[i]);
   }
+}
+
+export function notFinite(info: TensorInfo, number: number | string = 'infinities or NaN'): TernlightError {
+  return new TernlightError(
+    'invalid-file',
+    `model: ${info.name} holds ${number}, expected finite numbers; the file is damaged`,
+  );
 }
