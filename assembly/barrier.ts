@@ -1,4 +1,4 @@
-// The only file that knows about threads. In builds without them the functions return at once.
+// The only file that knows about threads. Never called where the memory is not shared: waiting would trap there.
 // Words live on cache lines of their own (layout.ts): an arrival counter, an epoch, a count of sleepers.
 import { BARRIER_ARRIVED, BARRIER_EPOCH, BARRIER_SLEEPERS } from './layout';
 
@@ -7,23 +7,19 @@ import { BARRIER_ARRIVED, BARRIER_EPOCH, BARRIER_SLEEPERS } from './layout';
  * are any. `epoch` counts this thread's barriers from 1 on: the counters never restart, so none is left behind.
  */
 export function barrier(control: usize, threads: i32, epoch: i32, spins: i32): void {
-  if (ASC_FEATURE_THREADS) {
-    // Differences, not comparisons: the counters wrap around after 2^32 arrivals.
-    if (atomic.add<i32>(control + BARRIER_ARRIVED, 1) - (threads * epoch - 1) == 0) {
-      atomic.store<i32>(control + BARRIER_EPOCH, epoch);
-      if (atomic.load<i32>(control + BARRIER_SLEEPERS) > 0) atomic.notify(control + BARRIER_EPOCH, threads);
-    } else awaitAtLeast(control + BARRIER_EPOCH, control + BARRIER_SLEEPERS, epoch, spins);
-  }
+  // Differences, not comparisons: the counters wrap around after 2^32 arrivals.
+  if (atomic.add<i32>(control + BARRIER_ARRIVED, 1) - (threads * epoch - 1) == 0) {
+    atomic.store<i32>(control + BARRIER_EPOCH, epoch);
+    if (atomic.load<i32>(control + BARRIER_SLEEPERS) > 0) atomic.notify(control + BARRIER_EPOCH, threads);
+  } else awaitAtLeast(control + BARRIER_EPOCH, control + BARRIER_SLEEPERS, epoch, spins);
 }
 
 /** Returns when the word at `address` has reached `value`; spins first, then sleeps and is counted among the sleepers. */
 export function awaitAtLeast(address: usize, sleepers: usize, value: i32, spins: i32): void {
-  if (ASC_FEATURE_THREADS) {
-    while (spins-- > 0) if (atomic.load<i32>(address) - value >= 0) return;
-    atomic.add<i32>(sleepers, 1);
-    sleepUntil(address, value);
-    atomic.sub<i32>(sleepers, 1);
-  }
+  while (spins-- > 0) if (atomic.load<i32>(address) - value >= 0) return;
+  atomic.add<i32>(sleepers, 1);
+  sleepUntil(address, value);
+  atomic.sub<i32>(sleepers, 1);
 }
 
 /**
@@ -32,10 +28,8 @@ export function awaitAtLeast(address: usize, sleepers: usize, value: i32, spins:
  * function's last local to 0 when it waits. Here that is `seen`, which is not needed any more.
  */
 function sleepUntil(address: usize, value: i32): void {
-  if (ASC_FEATURE_THREADS) {
-    const seen = atomic.load<i32>(address);
-    if (seen - value >= 0) return;
-    atomic.wait<i32>(address, seen, -1);
-    sleepUntil(address, value);
-  }
+  const seen = atomic.load<i32>(address);
+  if (seen - value >= 0) return;
+  atomic.wait<i32>(address, seen, -1);
+  sleepUntil(address, value);
 }

@@ -54,9 +54,10 @@ async function meet(v: Variant, spins: number, epoch: number): Promise<string[]>
 
 forEachVariant((get, name) => {
   if (!name.endsWith('threads')) {
-    test('returns at once in a build without threads', () => {
-      get().kernels.barrier(CONTROL, 2, 1, 0);
-      get().kernels.awaitAtLeast(CONTROL, CONTROL + 64, 1, 0);
+    test('a build without threads cannot wait, and has nobody to wait for', () => {
+      expect(() => get().kernels.awaitAtLeast(CONTROL, CONTROL + 64, 2 ** 30, 0)).toThrow(WebAssembly.RuntimeError);
+      // One thread is the last to arrive.
+      get().kernels.barrier(CONTROL + 1024, 1, 1, 0);
     });
     return;
   }
