@@ -1,4 +1,5 @@
 // From a source to a model: the only file that sees formats, architectures, memory and generation together.
+import { TernlightError } from './errors.ts';
 import { LocalModel } from './generate/model.ts';
 import { type ModelSource, openModel } from './open.ts';
 import type { Platform } from './platform/platform.ts';
@@ -21,6 +22,14 @@ export async function loadModel(source: ModelSource, options: LoadOptions, platf
     const tokenizer = tokenizerOf(file.metadata, config.vocabSize);
     notes.push(...(tokenizer.notes ?? []));
     const { threads, note } = chooseThreads(options, platform);
+    if (options.revectorize) {
+      if (!platform.revectorize)
+        throw new TernlightError(
+          'environment',
+          `options: revectorize needs Node 24 or later, got ${platform.runtime}; leave it out`,
+        );
+      platform.revectorize();
+    }
     const variant = await chooseVariant(threads > 1, options.variant);
     const setup: EngineSetup = {
       ...understood.options,

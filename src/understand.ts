@@ -43,6 +43,11 @@ export interface LoadOptions extends Omit<OpenOptions, 'signal'> {
   variant?: Variant;
   /** Forces the kernel for single tokens; default: the fastest here. Every kernel gives the same bits. */
   kernel?: RowKernel;
+  /**
+   * Node 24 and later: turns on V8's experimental revectorizer, which pairs 128-bit operations into 256-bit ones where
+   * the processor has them. Same bits. A flag of the whole process. Default false.
+   */
+  revectorize?: boolean;
   signal?: AbortSignal;
   onProgress?: (progress: LoadProgress) => void;
 }

@@ -200,3 +200,24 @@ describe('sources', () => {
     expect(texts.size).toBe(1);
   });
 });
+
+describe('the revectorizer', () => {
+  it('changes no bit where it is there, and is refused where it is not', async () => {
+    const ids = [1, 2, 3, 4, 5];
+    const row = async (revectorize: boolean) => {
+      const model = await load(undefined, { threads: 1, revectorize });
+      try {
+        for await (const logits of model.logits(ids, { from: 4 })) return logits;
+      } finally {
+        await model.dispose();
+      }
+    };
+    const there = Number.parseInt(process.versions.v8, 10) >= 13;
+    if (!there) {
+      await expect(row(true)).rejects.toThrow('options: revectorize needs Node 24 or later, got Node');
+      return;
+    }
+    const plain = await row(false);
+    expect(await row(true)).toEqual(plain);
+  });
+});

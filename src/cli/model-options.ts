@@ -79,14 +79,38 @@ export const modelOptions = {
     help: 'advanced: which kernel multiplies single tokens',
     otherwise: 'the fastest here',
   },
+  revectorize: { type: 'flag', help: "advanced: V8's experimental 256-bit pairing (Node 24 and later)" },
 } as const satisfies Options;
 
 export type ModelValues = Partial<Values<typeof modelOptions>>;
 
 export function loadOptions(values: ModelValues): LoadOptions {
-  const { ctx, kv, head, threads, variant, kernel, activations, tokenizer, 'i2s-layout': i2sLayout } = values;
+  const {
+    ctx,
+    kv,
+    head,
+    threads,
+    variant,
+    kernel,
+    activations,
+    tokenizer,
+    'i2s-layout': i2sLayout,
+    revectorize,
+  } = values;
   // Commands hold one conversation: memory for more is not even reserved.
-  return { contextLength: ctx, kv, head, threads, variant, kernel, activations, tokenizer, i2sLayout, sessions: 1 };
+  return {
+    contextLength: ctx,
+    kv,
+    head,
+    threads,
+    variant,
+    kernel,
+    activations,
+    tokenizer,
+    i2sLayout,
+    revectorize,
+    sessions: 1,
+  };
 }
 
 /** Loads the model, tells what is unusual about it, and disposes of it when `use` is done. */

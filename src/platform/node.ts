@@ -34,6 +34,17 @@ function spawn(text: string): WorkerHandle {
   };
 }
 
+/** Node 24 and later: an older V8 would print that it does not know the flag, and go on. */
+function knowsRevectorizer(): boolean {
+  const { Bun, Deno } = globalThis as RuntimeGlobals;
+  return !Bun && !Deno && Number.parseInt(process.versions.v8, 10) >= 13;
+}
+
+/** A flag of the process, and an experiment of V8's: hence an option. */
+function revectorize(): void {
+  process.getBuiltinModule('node:v8').setFlagsFromString('--experimental-wasm-revectorize');
+}
+
 export function nodePlatform(): Platform {
   const os = process.getBuiltinModule('node:os');
   return {
@@ -41,6 +52,7 @@ export function nodePlatform(): Platform {
     hub: process.env.TERNLIGHT_HUB,
     cores: os.availableParallelism?.() ?? os.cpus().length,
     mayBlock: true,
+    ...(knowsRevectorizer() && { revectorize }),
     spawn,
     openPath,
   };

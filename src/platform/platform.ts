@@ -20,6 +20,8 @@ export interface Platform {
   readonly hub?: string;
   /** Processors that this process may use. */
   readonly cores: number;
+  /** Turns on V8's pairing of 128-bit operations into 256-bit ones for what is compiled from now on. */
+  revectorize?(): void;
   /** Whether this thread may block (a page's own may not). */
   readonly mayBlock: boolean;
   /** Starts a worker whose program is `text` (classic script, no imports). Throws where none can be started. */
