@@ -50,9 +50,10 @@ function seededMemory() {
   return memory;
 }
 
-/** A build over a memory: its constants overwrite another build's. */
-function instantiate(module, memory) {
-  const kernels = new WebAssembly.Instance(module, { env: { memory, abort() {} } }).exports;
+/** A build's modules over a memory: their constants overwrite another build's. */
+function instantiate(parts, memory) {
+  const instances = parts.map((module) => new WebAssembly.Instance(module, { env: { memory, abort() {} } }));
+  const kernels = Object.assign({}, ...instances.map(({ exports }) => exports));
   return { memory, kernels, base: Math.ceil(kernels.heapBase() / 64) * 64 };
 }
 
@@ -179,7 +180,10 @@ function measure(functions, ms) {
 }
 
 const folders = ['build', ...(options.against ? [options.against] : [])];
-const modules = folders.map((folder) => new WebAssembly.Module(readFileSync(wasmFile(folder, variant))));
+const parts = variant.startsWith('relaxed') ? [variant.replace('relaxed', 'simd'), variant] : [variant];
+const modules = folders.map((folder) =>
+  parts.map((part) => new WebAssembly.Module(readFileSync(wasmFile(folder, part)))),
+);
 const memories = modules.map(seededMemory);
 const commit = () => {
   try {

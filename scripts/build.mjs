@@ -10,28 +10,32 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 process.chdir(root);
 const require = createRequire(import.meta.url);
-/** Compiled: those without threads differ in a bit of the memory's import (src/runtime/unshared.ts). */
-const COMPILED = ['simd-threads', 'relaxed-threads'];
+/**
+ * Compiled, from which source. Builds without threads differ in a bit of the memory's import (src/runtime/unshared.ts); a
+ * relaxed build is the other one and a module of what relaxed SIMD makes faster.
+ */
+const COMPILED = { 'simd-threads': 'assembly/index.ts', 'relaxed-threads': 'assembly/relaxed.ts' };
+const MODULES = Object.keys(COMPILED);
 
 function run(file, args) {
   const { status } = spawnSync(process.execPath, [file, ...args], { stdio: ['ignore', 'inherit', 'inherit'] });
   if (status !== 0) throw new Error(`${file} ${args.join(' ')} failed with status ${status}`);
 }
 
-/** One kernel source, two feature sets: asconfig.json names them. */
 async function buildWasm() {
   mkdirSync('build', { recursive: true });
   const asc = join(dirname(require.resolve('assemblyscript/package.json')), 'bin', 'asc.js');
-  for (const variant of COMPILED) run(asc, ['--config', 'asconfig.json', '--target', variant]);
+  for (const [target, entry] of Object.entries(COMPILED))
+    run(asc, [entry, '--config', 'asconfig.json', '--target', target]);
   writeIfChanged('src/kernels.d.ts', kernelTypes(readFileSync('build/simd-threads.d.ts', 'utf8')));
-  const base64 = COMPILED.map((v) => `  '${v}': '${readFileSync(`build/${v}.wasm`).toString('base64')}',`);
+  const base64 = MODULES.map((v) => `  '${v}': '${readFileSync(`build/${v}.wasm`).toString('base64')}',`);
   writeFileSync('build/wasm.js', `export const wasmBase64 = {\n${base64.join('\n')}\n};\n`);
-  const keys = COMPILED.map((v) => `  readonly '${v}': string;`);
+  const keys = MODULES.map((v) => `  readonly '${v}': string;`);
   writeFileSync('build/wasm.d.ts', `export declare const wasmBase64: {\n${keys.join('\n')}\n};\n`);
   // As the engine makes them when it is loaded: for benchmarks of kernels.
   await bundle({ entryPoints: ['src/runtime/unshared.ts'], outfile: 'build/unshared.mjs' });
   const { unshared } = await import(pathToFileURL('build/unshared.mjs'));
-  for (const v of COMPILED)
+  for (const v of MODULES)
     writeFileSync(`build/${v.replace('-threads', '')}.wasm`, unshared(readFileSync(`build/${v}.wasm`)));
 }
 

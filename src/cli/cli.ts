@@ -16,6 +16,7 @@ import { nearest } from './nearest.ts';
 import { commonOptions, type Options, UsageError } from './options.ts';
 import { parse } from './parse.ts';
 import { perplexity } from './perplexity.ts';
+import { profile } from './profile.ts';
 import { run } from './run.ts';
 import { printable } from './text.ts';
 import { tokenize } from './tokenize.ts';
@@ -23,7 +24,7 @@ import { verify } from './verify.ts';
 
 export const commands: readonly Command[] = [
   ...[run, chat, tokenize, detokenize, logits, perplexity],
-  ...[models, inspect, verify, convert, bench],
+  ...[models, inspect, verify, convert, bench, profile],
 ];
 
 /** Runs one command. 0: done, 1: failed, 2: wrong usage, 130: stopped by Ctrl-C. */

@@ -5,6 +5,7 @@ import type { KvType, RowKernel } from '../plan/types.ts';
 import type { Engine } from '../runtime/engine.ts';
 import type { MemoryPlan } from '../runtime/memory-plan.ts';
 import type { HeadType } from '../runtime/packing.ts';
+import { type Profile, type ProfileOptions, profileEngine } from '../runtime/profile.ts';
 import type { Variant } from '../runtime/variant.ts';
 import type { EncodeOptions, Tokenizer } from '../tokenizer/types.ts';
 import { type ChatKeys, chatKeys, chatPrompt } from './chat.ts';
@@ -175,6 +176,16 @@ export class LocalModel implements Model {
         return session.feedAll(chunk, from, options.signal);
       };
       return await perplexity(ids, { ctx, addsBos, bosId }, rows, options.onProgress, options.signal);
+    } finally {
+      session.dispose();
+    }
+  }
+
+  /** Where the time goes, stage by stage (docs/PROFILE.md). Not part of Model: the engine has to run in this thread. */
+  async profile(options: ProfileOptions): Promise<Profile> {
+    const session = this.#open();
+    try {
+      return await profileEngine(this.#live(), session, options);
     } finally {
       session.dispose();
     }

@@ -4,16 +4,18 @@ import * as L from '../../assembly/layout.ts';
 import type { Architecture, ModelConfig } from '../arch/architecture.ts';
 import { TernlightError } from '../errors.ts';
 import type { ModelFile } from '../formats/types.ts';
-import { PLAN_DECODE, PLAN_HEAD, PLAN_PREFILL } from '../plan/plan.ts';
+import { PLAN_DECODE, PLAN_HEAD, PLAN_PREFILL, type Plan } from '../plan/plan.ts';
 import type { Plans, RowKernel } from '../plan/types.ts';
+import type { Weight } from '../plan/weights.ts';
 import type { Platform } from '../platform/platform.ts';
 import { createMemory, ensureMemory, Layout } from './arena.ts';
+import { instantiate } from './instantiate.ts';
 import { type EngineOptions, type MemoryPlan, planActivations, planMemory } from './memory-plan.ts';
 import { packAll, stagingBytes } from './pack.ts';
 import type { PackingJob } from './packing.ts';
 import { BARRIER_SPINS, Pool } from './pool.ts';
 import { TensorReader } from './tensor-reader.ts';
-import { chooseRowKernel, hasThreads, instantiate, type Variant, variantBytes } from './variant.ts';
+import { chooseRowKernel, compile, hasThreads, type Variant } from './variant.ts';
 import { Walker } from './walk.ts';
 
 /** Rest tokens of a chunk from this many on are padded to a tile: cheaper than a row kernel for each. */
@@ -36,6 +38,17 @@ export interface KvRegion {
   readonly address: number;
 }
 
+/** A walk that was timed. */
+export interface TimedWalk {
+  /** PLAN_DECODE ... */
+  readonly plan: number;
+  /** Of its first token; a head has those of the prefill before it. */
+  readonly position: number;
+  readonly tokens: number;
+  /** What Walker.walkTimed wrote down. */
+  readonly times: Float64Array;
+}
+
 export class Engine {
   readonly config: ModelConfig;
   readonly chunkTokens: number;
@@ -48,6 +61,9 @@ export class Engine {
   /** Bytes of packed weights as they came out. */
   readonly weightsBytes: number;
   readonly memory: WebAssembly.Memory;
+  /** What a profile describes the stages by. */
+  readonly weights: ReadonlyMap<string, Weight>;
+  readonly platform: Platform;
   readonly #layout: Layout;
   readonly #plans: Plans;
   readonly #control: number;
@@ -59,6 +75,7 @@ export class Engine {
   readonly #sessionBytes: number;
   readonly #free: KvRegion[] = [];
   #caches = 0;
+  #observer: ((walk: TimedWalk) => void) | undefined;
   #disposed = false;
 
   private constructor(setup: EngineSetup, parts: EngineParts) {
@@ -71,6 +88,8 @@ export class Engine {
     this.memoryPlan = parts.memoryPlan;
     this.weightsBytes = parts.weightsBytes;
     this.memory = parts.memory;
+    this.weights = parts.weights;
+    this.platform = setup.platform;
     this.#layout = parts.layout;
     this.#plans = parts.plans;
     this.vocabSize = parts.plans.vocabSize;
@@ -87,13 +106,13 @@ export class Engine {
     const shared = hasThreads(variant);
     if (threads > 1 && !shared)
       throw new TernlightError('internal', `engine: build "${variant}" has no threads, asked for ${threads}`);
-    const module = await WebAssembly.compile(variantBytes(variant));
+    const modules = await compile(variant);
     // Where the host's memory begins: asked of a throw-away instance, before the real memory is made.
-    const base = await heapBase(module, shared);
+    const base = await heapBase(modules, shared);
     const memoryPlan = planMemory(jobs, architecture, config, setup, base);
     const what = `the model with a context of ${setup.capacity}`;
     const memory = createMemory(memoryPlan.oneSessionBytes, memoryPlan.totalBytes, shared, what);
-    const kernels = await instantiate(module, memory);
+    const kernels = await instantiate(modules, memory);
     const rowKernel = chooseRowKernel(kernels, variant, setup.rowKernel);
     const layout = new Layout(base);
     const control = layout.allocate('control', L.CONTROL_BYTES);
@@ -112,13 +131,26 @@ export class Engine {
 
     const plans = planActivations(layout, weights, architecture, config, setup, control, rowKernel);
     for (const { address, data } of plans.constants) new Float64Array(memory.buffer, address, data.length).set(data);
-    const task = { module, memory, plans: plans.plans, control, threads, spins: BARRIER_SPINS };
+    const task = { modules, memory, plans: plans.plans, control, threads, spins: BARRIER_SPINS };
     const pool = threads > 1 ? await Pool.start(platform, task, plans.scratches) : undefined;
     const walker = new Walker(
       { kernels, memory, control, scratch: plans.scratches[0]!, thread: 0, threads, spins: BARRIER_SPINS },
       plans.plans,
     );
-    return new Engine(setup, { memory, layout, plans, control, walker, pool, rowKernel, memoryPlan, weightsBytes });
+    const own = { memory, layout, weights, plans, control, walker, pool };
+    return new Engine(setup, { ...own, rowKernel, memoryPlan, weightsBytes });
+  }
+
+  /** Indexed by PLAN_DECODE ... */
+  get plans(): readonly Plan[] {
+    return this.#plans.plans;
+  }
+
+  /** Times every walk from now on and tells it; undefined ends that. */
+  observe(observer: ((walk: TimedWalk) => void) | undefined): void {
+    if (observer && this.#observer)
+      throw new TernlightError('invalid-option', 'model: a profile is being made; wait for it');
+    this.#observer = observer;
   }
 
   /** A cache for a new session; the memory grows for all but the first. */
@@ -205,7 +237,16 @@ export class Engine {
 
   #run(plan: number): void {
     this.#pool?.begin(plan);
-    this.#walker.walk(plan);
+    if (this.#observer) this.#observer(this.#timed(plan));
+    else this.#walker.walk(plan);
+  }
+
+  #timed(plan: number): TimedWalk {
+    const times = new Float64Array(1 + 2 * this.plans[plan]!.length);
+    this.#walker.walkTimed(plan, times);
+    const control = this.#words();
+    const first = L.RANGE_ALL >> 2;
+    return { plan, position: control[L.POSITION >> 2]!, tokens: control[first + 1]! - control[first]!, times };
   }
 
   #logits(row: number): Float32Array {
@@ -228,6 +269,7 @@ export class Engine {
 interface EngineParts {
   memory: WebAssembly.Memory;
   layout: Layout;
+  weights: ReadonlyMap<string, Weight>;
   plans: Plans;
   control: number;
   walker: Walker;
@@ -242,7 +284,7 @@ function setRange(control: Int32Array, range: number, first: number, end: number
   control[(range >> 2) + 1] = end;
 }
 
-async function heapBase(module: WebAssembly.Module, shared: boolean): Promise<number> {
+async function heapBase(modules: readonly WebAssembly.Module[], shared: boolean): Promise<number> {
   const memory = new WebAssembly.Memory({ initial: 2, maximum: 2, shared });
-  return (await instantiate(module, memory)).heapBase();
+  return (await instantiate(modules, memory)).heapBase();
 }

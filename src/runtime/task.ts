@@ -2,7 +2,7 @@
 import type { Plan } from '../plan/plan.ts';
 
 export interface PoolTask {
-  readonly module: WebAssembly.Module;
+  readonly modules: readonly WebAssembly.Module[];
   readonly memory: WebAssembly.Memory;
   readonly plans: readonly Plan[];
   readonly control: number;

@@ -3,20 +3,38 @@ import { wasmBase64 } from '#wasm';
 import { TernlightError } from '../errors.ts';
 import type { Kernels } from '../kernels.d.ts';
 import type { RowKernel } from '../plan/types.ts';
+import { instantiate } from './instantiate.ts';
 import { unshared } from './unshared.ts';
 
 export const VARIANTS = ['simd', 'relaxed', 'simd-threads', 'relaxed-threads'] as const;
 export type Variant = (typeof VARIANTS)[number];
 
-const bytesOf = new Map<Variant, Uint8Array<ArrayBuffer>>();
+/** The parts of the builds, as they come. */
+type Part = keyof typeof wasmBase64;
+const bytesOf = new Map<Part, Uint8Array<ArrayBuffer>>();
 
-export function variantBytes(variant: Variant): Uint8Array<ArrayBuffer> {
-  let bytes = bytesOf.get(variant);
+function partBytes(part: Part, threads: boolean): Uint8Array<ArrayBuffer> {
+  let bytes = bytesOf.get(part);
   if (!bytes) {
-    bytes = hasThreads(variant) ? decoded(wasmBase64[variant]) : unshared(variantBytes(`${variant}-threads`));
-    bytesOf.set(variant, bytes);
+    bytes = decoded(wasmBase64[part]);
+    bytesOf.set(part, bytes);
   }
-  return bytes;
+  return threads ? bytes : unshared(bytes);
+}
+
+/** A build's modules: all kernels, and for a relaxed build those that relaxed SIMD makes faster, which replace some. */
+export function variantBytes(variant: Variant): Uint8Array<ArrayBuffer>[] {
+  const parts: Part[] = variant.startsWith('relaxed') ? ['simd-threads', 'relaxed-threads'] : ['simd-threads'];
+  return parts.map((part) => partBytes(part, hasThreads(variant)));
+}
+
+/** Whether this engine accepts a build. */
+export function validates(variant: Variant): boolean {
+  return variantBytes(variant).every((bytes) => WebAssembly.validate(bytes));
+}
+
+export function compile(variant: Variant): Promise<WebAssembly.Module[]> {
+  return Promise.all(variantBytes(variant).map((bytes) => WebAssembly.compile(bytes)));
 }
 
 function decoded(base64: string): Uint8Array<ArrayBuffer> {
@@ -26,7 +44,7 @@ function decoded(base64: string): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-export function hasThreads(variant: Variant): variant is `${string}-threads` & Variant {
+export function hasThreads(variant: Variant): boolean {
   return variant.endsWith('threads');
 }
 
@@ -50,10 +68,9 @@ export function canShareMemory(): boolean {
  * the baseline tier, which a cold start meets.
  */
 async function relaxedWorks(): Promise<boolean> {
-  const bytes = variantBytes('relaxed');
-  if (!WebAssembly.validate(bytes)) return false;
+  if (!validates('relaxed')) return false;
   const memory = new WebAssembly.Memory({ initial: 2, maximum: 2 });
-  const kernels = await instantiate(await WebAssembly.compile(bytes), memory);
+  const kernels = await instantiate(await compile('relaxed'), memory);
   // 32 rows x 32 columns: row r, column k has code (r + k) % 3; activations alternate in sign and size.
   const at = Math.ceil(kernels.heapBase() / 64) * 64;
   const [codes, w, scales, q, qScale, y, range, scratch] = [0, 1024, 2048, 2304, 2560, 2816, 3072, 3328].map(
@@ -78,7 +95,7 @@ async function relaxedWorks(): Promise<boolean> {
 
 /** The best build that this engine runs; `threads` says whether shared memory will be used. */
 export async function chooseVariant(threads: boolean, wanted?: Variant): Promise<Variant> {
-  if (typeof WebAssembly === 'undefined' || !WebAssembly.validate(variantBytes('simd')))
+  if (typeof WebAssembly === 'undefined' || !validates('simd'))
     throw new TernlightError(
       'environment',
       'environment: this engine has no WebAssembly SIMD, expected Chrome 91, Firefox 89, Safari 16.4, Node 16 or later',
@@ -115,13 +132,4 @@ export function chooseRowKernel(kernels: Kernels, variant: Variant, wanted?: Row
   }
   if (!relaxed) return 'wide';
   return kernels.relaxedDotProbe() !== 0 ? 'dot' : 'i16';
-}
-
-export async function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memory): Promise<Kernels> {
-  const { exports } = await WebAssembly.instantiate(module, { env: { memory, abort } });
-  return exports as unknown as Kernels;
-}
-
-function abort(): never {
-  throw new TernlightError('internal', 'kernel: abort');
 }

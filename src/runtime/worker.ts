@@ -1,7 +1,7 @@
 // The program of a pool's thread. Instantiates the kernels over the shared memory it is sent, then sleeps in WebAssembly
 // until a plan is to be walked. Runs as a classic script in node:worker_threads and in web workers.
 import { COMMAND, COMMAND_PLAN, COMMAND_SLEEPERS } from '../../assembly/layout.ts';
-import type { Kernels } from '../kernels.d.ts';
+import { instantiate } from './instantiate.ts';
 import { type PoolTask, QUIT } from './task.ts';
 import { Walker } from './walk.ts';
 
@@ -10,11 +10,7 @@ interface Port {
 }
 
 async function serve(task: PoolTask, port: Port): Promise<void> {
-  const abort = () => {
-    throw new Error('kernel: abort');
-  };
-  const instance = await WebAssembly.instantiate(task.module, { env: { memory: task.memory, abort } });
-  const kernels = instance.exports as unknown as Kernels;
+  const kernels = await instantiate(task.modules, task.memory);
   const walker = new Walker({ ...task, kernels }, task.plans);
   const words = new Int32Array(task.memory.buffer, task.control);
   port.postMessage('ready');

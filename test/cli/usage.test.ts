@@ -27,7 +27,7 @@ describe('help', () => {
   });
 
   it('gives the commands that run a model their options', () => {
-    for (const name of ['run', 'chat', 'logits', 'perplexity', 'bench']) {
+    for (const name of ['run', 'chat', 'logits', 'perplexity', 'bench', 'profile']) {
       const { options } = commands.find((command) => command.name === name)!;
       const names = 'model tokenizer ctx kv activations i2s-layout head threads variant kernel revectorize'.split(' ');
       expect(Object.keys(options.Model!)).toEqual(names);

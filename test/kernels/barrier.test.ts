@@ -32,7 +32,7 @@ async function meet(v: Variant, spins: number, epoch: number): Promise<string[]>
   words.fill(0, CONTROL >> 2, (COUNTS >> 2) + THREADS * 16);
   words[(CONTROL + BARRIER_ARRIVED) >> 2] = Math.imul(THREADS, epoch);
   words[(CONTROL + BARRIER_EPOCH) >> 2] = epoch;
-  const shared = { module: v.module, memory: v.memory, control: CONTROL, counts: COUNTS };
+  const shared = { module: v.modules[0], memory: v.memory, control: CONTROL, counts: COUNTS };
   const workers = Array.from({ length: THREADS }, (_, id) => {
     const workerData = { ...shared, id, threads: THREADS, rounds: ROUNDS, spins, epoch };
     return new Worker(program, { eval: true, workerData });

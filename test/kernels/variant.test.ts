@@ -5,14 +5,28 @@ import { forEachVariant } from './variants.ts';
 
 forEachVariant((get, name) => {
   test('it wants a memory of its kind, and no other', () => {
-    const { module, threads } = get();
+    const { modules, threads } = get();
     const link = (shared: boolean) =>
-      new WebAssembly.Instance(module, {
-        env: { memory: new WebAssembly.Memory({ initial: 2, maximum: 2, shared }), abort() {} },
+      modules.map((module) => {
+        const memory = new WebAssembly.Memory({ initial: 2, maximum: 2, shared });
+        return new WebAssembly.Instance(module, { env: { memory, abort() {} } });
       });
     expect(name.endsWith('threads')).toBe(threads);
-    expect(link(threads).exports.heapBase).toBeTypeOf('function');
+    expect(link(threads).length).toBe(name.startsWith('relaxed') ? 2 : 1);
     expect(() => link(!threads)).toThrow(WebAssembly.LinkError);
+  });
+
+  test('the constants of its modules do not overlap', () => {
+    const bases = get().modules.map((module) => {
+      const memory = new WebAssembly.Memory({ initial: 2, maximum: 2, shared: get().threads });
+      const { exports } = new WebAssembly.Instance(module, { env: { memory, abort() {} } });
+      const used = new Uint8Array(memory.buffer);
+      return { first: used.findIndex((byte) => byte !== 0), end: (exports.heapBase as () => number)() };
+    });
+    for (const [i, { first, end }] of bases.entries()) {
+      expect(end).toBeGreaterThan(first);
+      if (i > 0) expect(first).toBeGreaterThanOrEqual(bases[i - 1]!.end);
+    }
   });
 
   test('heapBase lies behind the constants', () => {

@@ -15,33 +15,38 @@ export interface Variant {
   relaxed: boolean;
   threads: boolean;
   kernels: Kernels;
-  module: WebAssembly.Module;
+  modules: readonly WebAssembly.Module[];
   memory: WebAssembly.Memory;
   /** A fresh arena over the same memory, from `base` on (the heap's, if not given). */
   arena(base?: number): Arena;
 }
 
-function bytesOf(name: VariantName): Uint8Array<ArrayBuffer> {
-  const url = new URL(`../../build/${name}.wasm`, import.meta.url);
-  if (!existsSync(url)) throw new Error(`build/${name}.wasm is missing: run node scripts/build.mjs --build`);
-  return Uint8Array.from(readFileSync(url));
+/** The modules of a build, as build.mjs wrote them: a relaxed one is laid over the other. */
+function bytesOf(name: VariantName): Uint8Array<ArrayBuffer>[] {
+  const parts = name.startsWith('relaxed') ? [name.replace('relaxed', 'simd'), name] : [name];
+  return parts.map((part) => {
+    const url = new URL(`../../build/${part}.wasm`, import.meta.url);
+    if (!existsSync(url)) throw new Error(`build/${part}.wasm is missing: run node scripts/build.mjs --build`);
+    return Uint8Array.from(readFileSync(url));
+  });
 }
 
 /** Instantiates a variant over a memory of `pages`. */
 export function instantiate(name: VariantName, pages = PAGES): Variant {
   const threads = name.endsWith('threads');
   const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: threads });
-  const module = new WebAssembly.Module(bytesOf(name));
+  const modules = bytesOf(name).map((bytes) => new WebAssembly.Module(bytes));
   const abort = () => {
     throw new Error('abort');
   };
-  const kernels = new WebAssembly.Instance(module, { env: { memory, abort } }).exports as unknown as Kernels;
+  const instances = modules.map((module) => new WebAssembly.Instance(module, { env: { memory, abort } }));
+  const kernels: Kernels = Object.assign({}, ...instances.map(({ exports }) => exports));
   return {
     name,
     relaxed: name.startsWith('relaxed'),
     threads,
     kernels,
-    module,
+    modules,
     memory,
     arena: (base = kernels.heapBase()) => new Arena(memory, base),
   };
@@ -49,7 +54,7 @@ export function instantiate(name: VariantName, pages = PAGES): Variant {
 
 /** Why the engine cannot run a variant, or nothing. */
 function refusal(name: VariantName): string | undefined {
-  if (WebAssembly.validate(bytesOf(name))) return undefined;
+  if (bytesOf(name).every((bytes) => WebAssembly.validate(bytes))) return undefined;
   return `WebAssembly.validate refuses it on ${process.release.name} ${process.version}`;
 }
 

@@ -1,0 +1,79 @@
+// What a stage must read at least: weights with their scales, cached keys and values, states. Not activations, which stay
+// in the cache of the processor, and nothing that is written. docs/PROFILE.md has the rules.
+import { BLOCK_ROWS } from '../../assembly/layout.ts';
+import type { ModelConfig } from '../arch/architecture.ts';
+import { TernlightError } from '../errors.ts';
+import type { Stage, Step } from '../plan/plan.ts';
+import { roundUp, type Weight } from '../plan/weights.ts';
+
+/** Bytes of a stage = fixed + perToken * tokens + perPosition * (position of the first token + tokens). */
+export interface StageBytes {
+  readonly fixed: number;
+  readonly perToken: number;
+  readonly perPosition: number;
+}
+
+/** Which arguments of a kernel are addresses of weights; [0] of embeddings, of which rows are looked up. */
+const WEIGHT_ARGUMENTS: readonly [kernels: RegExp, arguments_: readonly number[]][] = [
+  [/^matmul/, [0]],
+  [/^rmsNorm/, [1]],
+  [/^mamba/, [2, 3, 4, 5, 6]],
+];
+
+export function weightsByAddress(weights: ReadonlyMap<string, Weight>): Map<number, Weight> {
+  return new Map([...weights.values()].map((weight) => [weight.address, weight]));
+}
+
+/** Once per stage what several of its steps read: tiles and single tokens share the weights. */
+export function stageBytes({ steps }: Stage, config: ModelConfig, weights: ReadonlyMap<number, Weight>): StageBytes {
+  const read = new Set<Weight>();
+  let [perToken, perPosition, state] = [0, 0, 0];
+  for (const step of steps) {
+    for (const argument of WEIGHT_ARGUMENTS.find(([kernels]) => kernels.test(step.kernel))?.[1] ?? [])
+      read.add(weightAt(step, argument, weights));
+    if (step.kernel.startsWith('embed')) {
+      const table = weightAt(step, 0, weights);
+      perToken += weightBytes(table) / paddedRows(table);
+    }
+    if (step.kernel.startsWith('attention')) {
+      const elementBytes = step.kernel.endsWith('F16') ? 2 : 4;
+      perPosition += 2 * config.nKvHeads * config.headDim * elementBytes;
+    }
+    // Three older inputs of the convolution and a number of state, for each channel.
+    if (step.kernel.startsWith('mamba')) state += 4 * (3 + 1) * config.hiddenDim;
+  }
+  const fixed = [...read].reduce((n, weight) => n + weightBytes(weight), state);
+  return { fixed, perToken, perPosition };
+}
+
+/** Packed numbers and scales, padding included, as they are and not as they were promised: scales may be fewer. */
+export function weightBytes(w: Weight): number {
+  switch (w.kind) {
+    case 'vector':
+      return 4 * w.length;
+    case 'ternary':
+      return paddedRows(w) * w.paddedCols * (1 / 4 + 4 / w.blockCols);
+    case 'binary':
+      return paddedRows(w) * w.paddedCols * (1 / 8 + 2 / w.blockCols);
+    case 'i8row':
+      return paddedRows(w) * (w.paddedCols + 4);
+    case 'i8block':
+      return w.rows * w.cols * (1 + 4 / w.blockCols);
+    case 'f16':
+      return 2 * w.rows * w.cols;
+    case 'f32':
+      return 4 * w.rows * w.cols;
+  }
+}
+
+function paddedRows(w: Weight): number {
+  if (w.kind === 'vector') return 1;
+  return w.kind === 'ternary' || w.kind === 'binary' || w.kind === 'i8row' ? roundUp(w.rows, BLOCK_ROWS) : w.rows;
+}
+
+function weightAt({ kernel, args }: Step, argument: number, weights: ReadonlyMap<number, Weight>): Weight {
+  const weight = weights.get(args[argument]!);
+  if (!weight)
+    throw new TernlightError('internal', `profile: argument ${argument} of ${kernel} is ${args[argument]}, no weight`);
+  return weight;
+}
