@@ -168,6 +168,7 @@ function flushBlock(
   digits: i32, yStride: i32, add: i32, tiles: usize, begin: i32, end: i32, scratch: usize, binary: bool,
 ): void {
   const first = load<i32>(tiles), last = load<i32>(tiles, 4), blocks = cols / blockCols, wBlocks = cols / wBlockCols, strideBytes = <usize>yStride << 2;
+  if (first == last) return;
   const index = scratch + DIGIT_TABLES_BYTES, rowScales = index + TILE_INDEX_BYTES;
   const shorts = rowScales + (TILE_ROWS << 2), sums = shorts + <usize>digits * (TILE_ROWS << 5);
   const groupBytes = binary ? <usize>cols << 2 : <usize>cols << 3, scaleBytes: usize = binary ? 64 : 128;

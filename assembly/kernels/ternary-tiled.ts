@@ -204,6 +204,8 @@ export function matmulTernaryTiled(
   tiles: usize, begin: i32, end: i32, scratch: usize,
 ): void {
   const first = load<i32>(tiles), last = load<i32>(tiles, 4), blocks = cols / blockCols, strideBytes = <usize>yStride << 2;
+  // A chunk of a few tokens has no tile; indexing the weights would cost as much as several tokens.
+  if (first == last) return;
   const index = scratch + TILE_TABLES_BYTES, groupBytes = <usize>blocks << 7, floats = blocks > 1;
   const shorts = index + TILE_INDEX_BYTES, sums = shorts + (<usize>TILE_ROWS << 5);
   for (let r0 = begin; r0 < end; r0 += TILE_ROWS) {

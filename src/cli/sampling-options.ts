@@ -69,6 +69,7 @@ export const samplingOptions = {
     help: 'the same seed gives the same text',
     otherwise: 'a random one',
   },
+  lookup: { type: 'flag', help: 'guess tokens where the text repeats itself: the same text, faster where it copies' },
 } as const satisfies Options;
 
 export function generateOptions(
@@ -83,6 +84,7 @@ export function generateOptions(
     presencePenalty: values['presence-penalty'],
     frequencyPenalty: values['frequency-penalty'],
     seed: values.seed,
+    speculation: values.lookup ? 'lookup' : undefined,
     maxTokens: values['max-tokens'],
     stop: values.stop,
     special: values.special,

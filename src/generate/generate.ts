@@ -1,6 +1,7 @@
 // The loop: feed, sample, decode, stop. Knows no model, only a source of logits; platform-free.
 import { TernlightError } from '../errors.ts';
 import type { StreamDecoder, Tokenizer } from '../tokenizer/types.ts';
+import { type CheckedLookup, canDraft, checkSpeculation, LookupFeed } from './lookup-feed.ts';
 import type { GenerateOptions, Generation, LogitSource, Piece, StopReason, Summary } from './options.ts';
 import { logprob, Sampler } from './sampler.ts';
 import { show } from './sampling-options.ts';
@@ -37,6 +38,8 @@ class Run implements Generation {
   readonly #ids: number[] = [];
   #iterated = false;
   #error: unknown;
+  /** Guesses what follows; undefined: it is not asked for, or not yet needed. */
+  #lookup: LookupFeed | undefined;
   #text = '';
   #seed = 0;
   #stop: StopReason | undefined;
@@ -74,6 +77,8 @@ class Run implements Generation {
       // Unset: the loop over the pieces was left.
       stop: this.#stop ?? 'aborted',
       seed: this.#seed,
+      draftedTokens: this.#lookup?.draftedTokens ?? 0,
+      acceptedTokens: this.#lookup?.acceptedTokens ?? 0,
       timings: {
         prefillMs: this.#prefillMs,
         decodeMs: this.#decodeMs,
@@ -98,6 +103,7 @@ class Run implements Generation {
     const sampler = new Sampler(this.#options, Math.min(this.#tokenizer.vocabSize, this.#source.vocabSize));
     const stops = new StopMatcher(this.#options.stop);
     const stopTokens = checkStopTokens(this.#options.stopTokens);
+    const speculation = checkSpeculation(this.#options.speculation);
     this.#seed = sampler.options.seed;
     // A prompt without text: the answer's first word opens the text.
     const atStart = this.#promptIds.every((id) => this.#tokenizer.isControl(id));
@@ -136,7 +142,8 @@ class Run implements Generation {
       yield piece;
       if (this.#stop) return;
       const resumed = performance.now();
-      logits = await this.#feed([id], signal);
+      // The last token that may come is sampled only.
+      logits = await this.#feedNext(id, limit - this.#ids.length - 1, speculation, signal);
       this.#decodeMs += performance.now() - resumed;
       if (logits) this.#decodedTokens++;
     }
@@ -186,10 +193,31 @@ class Run implements Generation {
     return logits;
   }
 
-  /** Undefined if the signal ended it. */
   async #feed(ids: readonly number[], signal: AbortSignal | undefined): Promise<Float32Array | undefined> {
+    return this.#unlessAborted(() => this.#source.feed(ids, signal), signal);
+  }
+
+  /** @param useful how many of the tokens after `id` may have to be fed */
+  async #feedNext(
+    id: number,
+    useful: number,
+    speculation: CheckedLookup | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<Float32Array | undefined> {
+    const source = this.#source;
+    // Not before a token is fed: many generations end with the first.
+    if (speculation && canDraft(source)) this.#lookup ??= new LookupFeed(source, speculation, this.#promptIds);
+    const lookup = this.#lookup;
+    return lookup ? this.#unlessAborted(() => lookup.feed(id, useful, signal), signal) : this.#feed([id], signal);
+  }
+
+  /** Undefined if the signal ended it. */
+  async #unlessAborted(
+    feed: () => Promise<Float32Array>,
+    signal: AbortSignal | undefined,
+  ): Promise<Float32Array | undefined> {
     try {
-      return await this.#source.feed(ids, signal);
+      return await feed();
     } catch (error) {
       if (signal?.aborted) return undefined;
       throw error;

@@ -33,8 +33,21 @@ export interface GenerateOptions extends SamplingOptions {
   special?: boolean;
   /** Pieces carry the natural logarithm of their token's probability (temperature 1, no penalties). Default false. */
   logprobs?: boolean;
+  /**
+   * "lookup": where the last tokens occurred before, in the prompt or the answer, those that followed then are computed
+   * together, and kept as far as the sampler picks them. The same text as without, sooner where texts are copied or
+   * repeated. Recurrent models ignore it. Default false.
+   */
+  speculation?: 'lookup' | LookupOptions | false;
   /** Ends the generation with stop reason "aborted". */
   signal?: AbortSignal;
+}
+
+export interface LookupOptions {
+  /** How many last tokens must have occurred before, 2 .. 8; else fewer are looked for, down to 2. Default 3. */
+  ngram?: number;
+  /** How many tokens are guessed each time, 1 .. 15. Default: as many as have paid so far, none where none do. */
+  draft?: number;
 }
 
 /** A piece of text: never half a character. Tokens that complete no character yet have an empty text. */
@@ -64,6 +77,9 @@ export interface Summary {
   cachedTokens: number;
   stop: StopReason;
   seed: number;
+  /** Tokens that were guessed and computed, and those of them that the sampler picked; 0 without speculation. */
+  draftedTokens?: number;
+  acceptedTokens?: number;
   timings: Timings;
 }
 
@@ -107,4 +123,15 @@ export interface LogitSource {
    * call. Throws the signal's reason when aborted, with `ids` of this object telling how far it came.
    */
   feed(ids: readonly number[], signal?: AbortSignal): Promise<Float32Array>;
+  /** The state cannot be cut back by a few tokens: nothing is ever drafted. */
+  readonly recurrent?: boolean;
+  /**
+   * Computes `id` and a guess of what follows, at most maxDraft tokens; gives the logits after each, valid until the
+   * next feed. `ids` grows by `id` only, and by the guess's next token with each call of `accept`. Without these two
+   * nothing is drafted.
+   */
+  feedDraft?(id: number, draft: readonly number[], signal?: AbortSignal): Promise<readonly Float32Array[]>;
+  accept?(): void;
+  /** What computes: sources that share it have the same speed. */
+  readonly engine?: object;
 }

@@ -18,8 +18,8 @@ import { TensorReader } from './tensor-reader.ts';
 import { chooseRowKernel, compile, hasThreads, type Variant } from './variant.ts';
 import { Walker } from './walk.ts';
 
-/** Rest tokens of a chunk from this many on are padded to a tile: cheaper than a row kernel for each. */
-const PAD_TO_TILE_FROM = 10;
+/** Rest tokens of a chunk from this many on are padded to a tile: cheaper than a row kernel for each (docs/LOG.md). */
+const PAD_TO_TILE_FROM = { dot: 13, i16: 10, wide: 7 } as const;
 
 export interface EngineSetup extends EngineOptions {
   readonly platform: Platform;
@@ -220,7 +220,7 @@ export class Engine {
       at[i] = id;
     }
     const rest = tokens % L.TILE_TOKENS;
-    const tiles = Math.floor(tokens / L.TILE_TOKENS) + (rest >= PAD_TO_TILE_FROM ? 1 : 0);
+    const tiles = Math.floor(tokens / L.TILE_TOKENS) + (rest >= PAD_TO_TILE_FROM[this.rowKernel] ? 1 : 0);
     const control = this.#words();
     setRange(control, L.RANGE_ALL, 0, tokens);
     setRange(control, L.RANGE_TILES, 0, tiles);

@@ -103,3 +103,68 @@ export class ScriptedSource implements LogitSource {
     return logits;
   }
 }
+
+/**
+ * A source whose logits are any function of the tokens it holds. It takes drafts, as a cache does: what is not accepted
+ * stays behind the accepted tokens until it is written over. Logits are spoilt when they are no longer valid.
+ */
+export class ContextSource implements LogitSource {
+  readonly ids: number[] = [];
+  /** The guesses that were asked for. */
+  readonly drafts: number[][] = [];
+  /** All calls that computed something. */
+  calls = 0;
+  onFeed: (tokens: number) => void = () => {};
+  /** Tokens by position, those of drafts included. */
+  readonly #cells: number[] = [];
+  #given: readonly Float32Array[] = [];
+  #draft: number[] = [];
+
+  constructor(
+    readonly logitsAfter: (ids: readonly number[]) => Float32Array,
+    readonly contextLength = 1000,
+    readonly vocabSize = 300,
+    readonly recurrent = false,
+  ) {}
+
+  truncate(lengthTokens: number): number {
+    this.#draft = [];
+    if (lengthTokens < this.ids.length) this.ids.length = this.recurrent ? 0 : lengthTokens;
+    return this.ids.length;
+  }
+
+  async feed(ids: readonly number[], signal?: AbortSignal): Promise<Float32Array> {
+    const rows = await this.#compute(ids, signal);
+    this.ids.push(...ids);
+    return rows.at(-1)!;
+  }
+
+  async feedDraft(id: number, draft: readonly number[], signal?: AbortSignal): Promise<readonly Float32Array[]> {
+    this.drafts.push([...draft]);
+    const rows = await this.#compute([id, ...draft], signal);
+    this.ids.push(id);
+    this.#draft = [...draft];
+    return rows;
+  }
+
+  accept(): void {
+    if (this.#draft.length === 0) throw new Error('no draft to accept');
+    this.ids.push(this.#draft.shift()!);
+  }
+
+  async #compute(ids: readonly number[], signal?: AbortSignal): Promise<readonly Float32Array[]> {
+    this.calls++;
+    this.onFeed(ids.length);
+    await Promise.resolve();
+    signal?.throwIfAborted();
+    const { length } = this.ids;
+    if (length + ids.length > this.contextLength) throw new Error('the context is full');
+    for (const logits of this.#given) logits.fill(Number.NaN);
+    this.#draft = [];
+    ids.forEach((id, i) => {
+      this.#cells[length + i] = id;
+    });
+    this.#given = ids.map((_, i) => this.logitsAfter(this.#cells.slice(0, length + i + 1)));
+    return this.#given;
+  }
+}
