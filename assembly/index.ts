@@ -1,6 +1,7 @@
 // The ABI: one export line per kernel, in the order in which a token meets them. Numbers only; the host owns memory.
 export { heapBase, relaxedDotProbe } from './variant';
 export { packV32, packB32, packH16, packH16F16 } from './kernels/pack';
+export { packH4, packH4F16, embedH4 } from './kernels/head-pack';
 export { embedF32, embedF16, embedI8Block, embedI8Row, embedTernary, embedBinary } from './kernels/embed';
 export { rmsNormF32, rmsNormQuantizeI8, quantizeI8, rmsNormHeadsF32 } from './kernels/norm';
 export { matmulTernaryDot } from './kernels/ternary-dot';
@@ -12,6 +13,8 @@ export { matmulTernaryDigitsDot, matmulTernaryDigitsWide } from './kernels/terna
 export { matmulBinaryDigitsDot, matmulBinaryDigitsWide, matmulBinaryBinary } from './kernels/binary';
 export { matmulTernaryDigitsTiled, matmulBinaryDigitsTiled } from './kernels/digits-tiled';
 export { matmulI8RowDot, matmulI8RowWide } from './kernels/int8';
+export { matmulHead4Dot, matmulHead4I16, matmulHead4Wide } from './kernels/head';
+export { headThreshold, headRefineDot, headRefineWide } from './kernels/head-refine';
 export { matmulF32, matmulF16, matmulI8Block } from './kernels/dense';
 export { ropeAngles, ropeHalfF32, ropePairsF32 } from './kernels/rope';
 export { cacheWriteF32, cacheWriteF16 } from './kernels/cache';

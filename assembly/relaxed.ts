@@ -4,5 +4,7 @@ export { heapBase, relaxedDotProbe } from './variant';
 export { matmulTernaryDot } from './kernels/ternary-dot';
 export { matmulTernaryI16 } from './kernels/ternary-i16';
 export { matmulI8RowDot } from './kernels/int8';
+export { matmulHead4Dot, matmulHead4I16 } from './kernels/head';
+export { headRefineDot } from './kernels/head-refine';
 export { matmulTernaryDigitsDot } from './kernels/ternary-digits';
 export { matmulBinaryDigitsDot } from './kernels/binary';

@@ -6,6 +6,9 @@ export interface Kernels {
   packB32(bits: number, w: number, cols: number): void;
   packH16(x: number, w: number, scales: number, cols: number): number;
   packH16F16(x: number, w: number, scales: number, cols: number): number;
+  packH4(x: number, high: number, low: number, scales: number, cols: number): number;
+  packH4F16(x: number, high: number, low: number, scales: number, cols: number): number;
+  embedH4(high: number, low: number, scales: number, ids: number, x: number, dim: number, cols: number, xStride: number, begin: number, end: number): void;
   embedF32(w: number, ids: number, x: number, dim: number, xStride: number, begin: number, end: number): void;
   embedF16(w: number, ids: number, x: number, dim: number, xStride: number, begin: number, end: number): void;
   embedI8Block(w: number, scales: number, ids: number, x: number, dim: number, blockCols: number, xStride: number, begin: number, end: number): void;
@@ -32,6 +35,12 @@ export interface Kernels {
   matmulBinaryDigitsTiled(w: number, scales: number, at: number, planeBytes: number, aScales: number, y: number, cols: number, blockCols: number, wBlockCols: number, digits: number, yStride: number, add: number, tiles: number, begin: number, end: number, scratch: number): void;
   matmulI8RowDot(w: number, scales: number, q: number, qScale: number, y: number, cols: number, yStride: number, tokens: number, begin: number, end: number, scratch: number): void;
   matmulI8RowWide(w: number, scales: number, q: number, qScale: number, y: number, cols: number, yStride: number, tokens: number, begin: number, end: number, scratch: number): void;
+  matmulHead4Dot(high: number, scales: number, q: number, qScale: number, sums: number, y: number, peaks: number, cols: number, yStride: number, tokens: number, begin: number, end: number, scratch: number): void;
+  matmulHead4I16(high: number, scales: number, q: number, qScale: number, sums: number, y: number, peaks: number, cols: number, yStride: number, tokens: number, begin: number, end: number, scratch: number): void;
+  matmulHead4Wide(high: number, scales: number, q: number, qScale: number, sums: number, y: number, peaks: number, cols: number, yStride: number, tokens: number, begin: number, end: number, scratch: number): void;
+  headThreshold(low: number, scales: number, q: number, qScale: number, sums: number, y: number, peaks: number, thresholds: number, top: number, rows: number, cols: number, yStride: number, begin: number, end: number, scratch: number): void;
+  headRefineDot(low: number, scales: number, q: number, qScale: number, sums: number, y: number, peaks: number, thresholds: number, cols: number, yStride: number, tokens: number, begin: number, end: number, scratch: number): void;
+  headRefineWide(low: number, scales: number, q: number, qScale: number, sums: number, y: number, peaks: number, thresholds: number, cols: number, yStride: number, tokens: number, begin: number, end: number, scratch: number): void;
   matmulF32(w: number, x: number, y: number, cols: number, xStride: number, yStride: number, add: number, tokens: number, begin: number, end: number): void;
   matmulF16(w: number, x: number, y: number, cols: number, xStride: number, yStride: number, add: number, tokens: number, begin: number, end: number, scratch: number): void;
   matmulI8Block(w: number, scales: number, x: number, y: number, cols: number, blockCols: number, xStride: number, yStride: number, add: number, tokens: number, begin: number, end: number): void;
