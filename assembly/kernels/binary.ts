@@ -2,7 +2,7 @@
 // set bits less the sum of all. Two kernels, same bits; and 1 bit x 1 bit by counting.
 import { ROW_SUMS_BYTES } from '../layout';
 import { loadF16x4, sumI32 } from '../simd';
-import { digitSums, finishDigits, flushDigits, widenTokens } from './digits';
+import { digitSums, finishDigits, flushDigits, nextDigit, widenTokens } from './digits';
 
 const BITS: usize = memory.data<u8>([
   1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2,
@@ -34,20 +34,14 @@ const FIELDS: usize = memory.data<u16>([
     s6 = dot(v128.and(x, m2), a, s6);
     s7 = dot(v128.and(x, m3), a, s7);
   }
-  next(sums, s0, 0, fresh);
-  next(sums + 16, s1, 1, fresh);
-  next(sums + 32, s2, 2, fresh);
-  next(sums + 48, s3, 3, fresh);
-  next(sums + 64, s4, 0, fresh);
-  next(sums + 80, s5, 1, fresh);
-  next(sums + 96, s6, 2, fresh);
-  next(sums + 112, s7, 3, fresh);
-}
-
-@inline function next(p: usize, dot: v128, shift: i32, fresh: bool): void {
-  let v = i32x4.shr_s(dot, shift);
-  if (!fresh) v = i32x4.add(i32x4.mul(v128.load(p), i32x4.splat(255)), v);
-  v128.store(p, v);
+  nextDigit(sums, s0, 0, fresh);
+  nextDigit(sums + 16, s1, 1, fresh);
+  nextDigit(sums + 32, s2, 2, fresh);
+  nextDigit(sums + 48, s3, 3, fresh);
+  nextDigit(sums + 64, s4, 0, fresh);
+  nextDigit(sums + 80, s5, 1, fresh);
+  nextDigit(sums + 96, s6, 2, fresh);
+  nextDigit(sums + 112, s7, 3, fresh);
 }
 
 /** acc [32] += (2 * dots - z) * (scales * s): the sum over set bits less that over the others. */
@@ -105,14 +99,14 @@ export function matmulBinaryDigitsDot(
     s6 = dotWide(x, z, 6, even, odd, s6);
     s7 = dotWide(x, z, 7, even, odd, s7);
   }
-  next(sums, s0, 0, fresh);
-  next(sums + 16, s1, 1, fresh);
-  next(sums + 32, s2, 2, fresh);
-  next(sums + 48, s3, 3, fresh);
-  next(sums + 64, s4, 4, fresh);
-  next(sums + 80, s5, 5, fresh);
-  next(sums + 96, s6, 6, fresh);
-  next(sums + 112, s7, 7, fresh);
+  nextDigit(sums, s0, 0, fresh);
+  nextDigit(sums + 16, s1, 1, fresh);
+  nextDigit(sums + 32, s2, 2, fresh);
+  nextDigit(sums + 48, s3, 3, fresh);
+  nextDigit(sums + 64, s4, 4, fresh);
+  nextDigit(sums + 80, s5, 5, fresh);
+  nextDigit(sums + 96, s6, 6, fresh);
+  nextDigit(sums + 112, s7, 7, fresh);
 }
 
 /** As matmulBinaryDigitsDot in baseline SIMD: same arguments, same bits. Scratch: 4 * ROW_TOKENS * cols bytes more. */

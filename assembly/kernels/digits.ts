@@ -109,6 +109,13 @@ export function widenTokens(
   }
 }
 
+/** Four sums [4] i32 at p = 255 times what they were, or 0 where `fresh`, plus a digit's dots, too large by 2^shift. */
+@inline export function nextDigit(p: usize, dot: v128, shift: i32, fresh: bool): void {
+  let v = i32x4.shr_s(dot, shift);
+  if (!fresh) v = i32x4.add(i32x4.mul(v128.load(p), i32x4.splat(255)), v);
+  v128.store(p, v);
+}
+
 /** y[0 .. 32) = acc, or y + acc. */
 @inline export function finishDigits(acc: usize, y: usize, add: i32): void {
   for (const e = acc + 128; acc < e; acc += 16, y += 16) {

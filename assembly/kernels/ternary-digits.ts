@@ -1,6 +1,6 @@
 // Ternary matrix x few tokens whose activations are digits (digits.ts). Two kernels, same bits.
 import { ROW_SUMS_BYTES } from '../layout';
-import { digitSums, finishDigits, flushDigits, widenTokens } from './digits';
+import { digitSums, finishDigits, flushDigits, nextDigit, widenTokens } from './digits';
 import { MASK_0, MASK_1 } from './ternary';
 import { FIELD_0, FIELD_1, FIELD_2, FIELD_3 } from './ternary-wide';
 
@@ -27,20 +27,14 @@ import { FIELD_0, FIELD_1, FIELD_2, FIELD_3 } from './ternary-wide';
     t2 = dot(v128.and(x, m0), a, t2);
     t3 = dot(v128.and(x, m1), a, t3);
   }
-  next(sums, s0, 0, fresh);
-  next(sums + 16, t0, 0, fresh);
-  next(sums + 32, s1, 2, fresh);
-  next(sums + 48, t1, 2, fresh);
-  next(sums + 64, s2, 0, fresh);
-  next(sums + 80, t2, 0, fresh);
-  next(sums + 96, s3, 2, fresh);
-  next(sums + 112, t3, 2, fresh);
-}
-
-@inline function next(p: usize, dot: v128, shift: i32, fresh: bool): void {
-  let v = i32x4.shr_s(dot, shift);
-  if (!fresh) v = i32x4.add(i32x4.mul(v128.load(p), i32x4.splat(255)), v);
-  v128.store(p, v);
+  nextDigit(sums, s0, 0, fresh);
+  nextDigit(sums + 16, t0, 0, fresh);
+  nextDigit(sums + 32, s1, 2, fresh);
+  nextDigit(sums + 48, t1, 2, fresh);
+  nextDigit(sums + 64, s2, 0, fresh);
+  nextDigit(sums + 80, t2, 0, fresh);
+  nextDigit(sums + 96, s3, 2, fresh);
+  nextDigit(sums + 112, t3, 2, fresh);
 }
 
 /**
@@ -103,14 +97,14 @@ export function matmulTernaryDigitsDot(
     t2 = dotWide(x, z, m2, even, odd, t2);
     t3 = dotWide(x, z, m3, even, odd, t3);
   }
-  next(sums, s0, 0, fresh);
-  next(sums + 16, t0, 0, fresh);
-  next(sums + 32, s1, 2, fresh);
-  next(sums + 48, t1, 2, fresh);
-  next(sums + 64, s2, 4, fresh);
-  next(sums + 80, t2, 4, fresh);
-  next(sums + 96, s3, 6, fresh);
-  next(sums + 112, t3, 6, fresh);
+  nextDigit(sums, s0, 0, fresh);
+  nextDigit(sums + 16, t0, 0, fresh);
+  nextDigit(sums + 32, s1, 2, fresh);
+  nextDigit(sums + 48, t1, 2, fresh);
+  nextDigit(sums + 64, s2, 4, fresh);
+  nextDigit(sums + 80, t2, 4, fresh);
+  nextDigit(sums + 96, s3, 6, fresh);
+  nextDigit(sums + 112, t3, 6, fresh);
 }
 
 /**
