@@ -17,8 +17,9 @@ export { matmulHead4Dot, matmulHead4I16, matmulHead4Wide } from './kernels/head'
 export { headThreshold, headRefineDot, headRefineWide } from './kernels/head-refine';
 export { matmulF32, matmulF16, matmulI8Block } from './kernels/dense';
 export { ropeAngles, ropeHalfF32, ropePairsF32 } from './kernels/rope';
-export { cacheWriteF32, cacheWriteF16 } from './kernels/cache';
+export { cacheWriteF32, cacheWriteF16, cacheWriteI8, cacheWriteI4 } from './kernels/cache';
 export { attentionF32, attentionF16 } from './kernels/attention';
+export { attentionI8Dot, attentionI8Wide, attentionI4Dot, attentionI4Wide } from './kernels/attention-int';
 export { mambaF32 } from './kernels/mamba';
 export { reluSquaredMulF32, siluMulF32 } from './kernels/activation';
 export { barrier, awaitAtLeast } from './barrier';

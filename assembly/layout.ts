@@ -21,8 +21,6 @@ export const ROW_TOKENS = 16;
 export const MAMBA_SCRATCH_BYTES = 64;
 /** Rows whose candidates headRefine lists at a time. */
 export const HEAD_SPAN = 2048;
-/** Positions whose keys or values attention widens at a time: 16 KB of f32 at a head dimension of 128. */
-export const ATTENTION_BLOCK = 32;
 /** Scratch of the row kernels before the sums: 32 rows of f32 or i32, twice. */
 export const ROW_SUMS_BYTES = 256;
 

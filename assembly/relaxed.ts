@@ -8,3 +8,4 @@ export { matmulHead4Dot, matmulHead4I16 } from './kernels/head';
 export { headRefineDot } from './kernels/head-refine';
 export { matmulTernaryDigitsDot } from './kernels/ternary-digits';
 export { matmulBinaryDigitsDot } from './kernels/binary';
+export { attentionI8Dot, attentionI4Dot } from './kernels/attention-int';

@@ -2,9 +2,8 @@
 // greatest k are the same rows with the same bits. Seeded.
 //   node bench/head.mjs [--variant relaxed] [--kernel i16] [--rows 128256] [--cols 2560] [--top 40] [--trials 60] [--weights gauss]
 // --weights: gauss; outliers (8 columns 20 times as large, in the activations too); tails (Student's t, 4 degrees)
-import { existsSync, readFileSync } from 'node:fs';
-import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
+import { bestVariant, headline, kernelsOf, machine, memoryOf, modulesOf } from './build.mjs';
 
 const { values: options } = parseArgs({
   options: {
@@ -20,14 +19,7 @@ const { values: options } = parseArgs({
 const [rows, cols, top, trials] = ['rows', 'cols', 'top', 'trials'].map((name) => Number(options[name]));
 const padded = Math.ceil(rows / 32) * 32;
 
-function wasm(name) {
-  const url = new URL(`../build/${name}.wasm`, import.meta.url);
-  if (!existsSync(url)) throw new Error(`build/${name}.wasm is missing: run node scripts/build.mjs --build`);
-  return readFileSync(url);
-}
-const variant = options.variant ?? (WebAssembly.validate(wasm('relaxed')) ? 'relaxed' : 'simd');
-/** A relaxed build is laid over the other one. */
-const parts = variant.startsWith('relaxed') ? [variant.replace('relaxed', 'simd'), variant] : [variant];
+const variant = options.variant ?? bestVariant();
 
 let state = 1;
 const random = () => {
@@ -45,11 +37,8 @@ const outliers = options.weights === 'outliers';
 
 const bytes = 2 * padded * cols + 40 * padded + 64 * 1024 * 1024;
 const pages = Math.ceil(bytes / 65536);
-const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: variant.endsWith('threads') });
-const instances = parts.map(
-  (part) => new WebAssembly.Instance(new WebAssembly.Module(wasm(part)), { env: { memory, abort() {} } }),
-);
-const k = Object.assign({}, ...instances.map(({ exports }) => exports));
+const memory = memoryOf(variant, pages);
+const k = kernelsOf(modulesOf(variant), memory);
 let next = k.heapBase();
 const region = (size) => {
   const at = Math.ceil(next / 4096) * 4096;
@@ -168,8 +157,7 @@ for (let trial = -20; trial < trials; trial++) {
 
 const median = (v) => v.sort((x, y) => x - y)[v.length >> 1];
 console.log(
-  `machine: ${cpus()[0]?.model.trim()} | node ${process.version} | ${variant}, ${kernel} | ${rows} x ${cols}, ` +
-    `${options.weights}, top ${top}, ${trials} trials`,
+  headline({ ...machine(), variant, kernel, head: `${rows} x ${cols}`, weights: options.weights, top, trials }),
 );
 const ms = Object.fromEntries(Object.entries(times).map(([name, v]) => [name, median(v)]));
 const line = (name, value, rest) => console.log(`${name.padEnd(12)}${value.toFixed(3).padStart(8)} ms  ${rest}`);

@@ -1,18 +1,13 @@
 // Speed of the matrix kernels, one thread: billions of multiply-adds a second, from cache and from memory.
 //   node bench/kernels.mjs [--variant relaxed] [--filter Tiled] [--shape 2560x6912] [--ms 400] [--against build2] [--json]
 // --against: a folder with another build of the same variant, measured in turns with this one; prints the ratio.
-import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
-import { cpus } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { bestVariant, headline, kernelsOf, machine, memoryOf, modulesOf } from './build.mjs';
 
 const MB = 1 << 20;
 /** Weights that are walked through in turn: far more than any cache holds. */
 const WEIGHTS_MB = 448;
 const PAGES = (WEIGHTS_MB + 128) * 16;
-const root = fileURLToPath(new URL('..', import.meta.url));
 
 const { values: options } = parseArgs({
   options: {
@@ -25,19 +20,11 @@ const { values: options } = parseArgs({
   },
 });
 const [cols, rows] = options.shape.split('x').map(Number);
-const variant =
-  options.variant ?? (WebAssembly.validate(readFileSync(wasmFile('build', 'relaxed'))) ? 'relaxed' : 'simd');
-
-function wasmFile(folder, name) {
-  const file = join(folder === 'build' ? join(root, 'build') : folder, `${name}.wasm`);
-  if (!existsSync(file)) throw new Error(`${file} is missing: run node scripts/build.mjs --build`);
-  return file;
-}
+const variant = options.variant ?? bestVariant();
 
 /** A memory of seeded bytes: speed does not depend on the values. */
 function seededMemory() {
-  const shared = variant.endsWith('threads');
-  const memory = new WebAssembly.Memory({ initial: PAGES, maximum: PAGES, shared });
+  const memory = memoryOf(variant, PAGES);
   const words = new Uint32Array(memory.buffer);
   let state = 1;
   for (let i = 0; i < words.length; i++) {
@@ -50,10 +37,8 @@ function seededMemory() {
   return memory;
 }
 
-/** A build's modules over a memory: their constants overwrite another build's. */
-function instantiate(parts, memory) {
-  const instances = parts.map((module) => new WebAssembly.Instance(module, { env: { memory, abort() {} } }));
-  const kernels = Object.assign({}, ...instances.map(({ exports }) => exports));
+function instantiate(modules, memory) {
+  const kernels = kernelsOf(modules, memory);
   return { memory, kernels, base: Math.ceil(kernels.heapBase() / 64) * 64 };
 }
 
@@ -179,33 +164,16 @@ function measure(functions, ms) {
   return times.map((t) => t.sort((a, b) => a - b));
 }
 
-const folders = ['build', ...(options.against ? [options.against] : [])];
-const parts = variant.startsWith('relaxed') ? [variant.replace('relaxed', 'simd'), variant] : [variant];
-const modules = folders.map((folder) =>
-  parts.map((part) => new WebAssembly.Module(readFileSync(wasmFile(folder, part)))),
-);
+const modules = [undefined, ...(options.against ? [options.against] : [])].map((f) => modulesOf(variant, f));
 const memories = modules.map(seededMemory);
-const commit = () => {
-  try {
-    return execFileSync('git', ['-C', root, 'describe', '--always', '--dirty'], { encoding: 'utf8' }).trim();
-  } catch {
-    return 'unknown';
-  }
-};
 const header = {
-  machine: cpus()[0]?.model.trim() ?? 'unknown',
-  runtime: `${process.release.name} ${process.version} (v8 ${process.versions.v8})`,
-  commit: commit(),
+  ...machine(),
   variant,
   relaxedDot: instantiate(modules[0], memories[0]).kernels.relaxedDotProbe(),
   cols,
   rows,
 };
-console.log(
-  Object.entries(header)
-    .map(([k, v]) => `${k}: ${v}`)
-    .join(' | '),
-);
+console.log(headline(header));
 
 /** Sorted times of each build. Where memories lie changes speed by a fifth, so two builds swap theirs for a second round. */
 function rounds(c, where) {

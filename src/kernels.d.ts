@@ -49,8 +49,14 @@ export interface Kernels {
   ropePairsF32(x: number, table: number, heads: number, headDim: number, half: number, xStride: number, begin: number, end: number): void;
   cacheWriteF32(x: number, control: number, offset: number, heads: number, headDim: number, capacity: number, xStride: number, begin: number, end: number): void;
   cacheWriteF16(x: number, control: number, offset: number, heads: number, headDim: number, capacity: number, xStride: number, begin: number, end: number): void;
+  cacheWriteI8(x: number, control: number, offset: number, heads: number, headDim: number, capacity: number, xStride: number, values: number, begin: number, end: number, scratch: number): void;
+  cacheWriteI4(x: number, control: number, offset: number, heads: number, headDim: number, capacity: number, xStride: number, values: number, begin: number, end: number, scratch: number): void;
   attentionF32(q: number, out: number, control: number, keys: number, values: number, heads: number, kvHeads: number, headDim: number, capacity: number, qStride: number, outStride: number, scale: number, begin: number, end: number, scratch: number): void;
   attentionF16(q: number, out: number, control: number, keys: number, values: number, heads: number, kvHeads: number, headDim: number, capacity: number, qStride: number, outStride: number, scale: number, begin: number, end: number, scratch: number): void;
+  attentionI8Dot(q: number, out: number, control: number, keys: number, values: number, heads: number, kvHeads: number, headDim: number, capacity: number, qStride: number, outStride: number, scale: number, begin: number, end: number, scratch: number): void;
+  attentionI8Wide(q: number, out: number, control: number, keys: number, values: number, heads: number, kvHeads: number, headDim: number, capacity: number, qStride: number, outStride: number, scale: number, begin: number, end: number, scratch: number): void;
+  attentionI4Dot(q: number, out: number, control: number, keys: number, values: number, heads: number, kvHeads: number, headDim: number, capacity: number, qStride: number, outStride: number, scale: number, begin: number, end: number, scratch: number): void;
+  attentionI4Wide(q: number, out: number, control: number, keys: number, values: number, heads: number, kvHeads: number, headDim: number, capacity: number, qStride: number, outStride: number, scale: number, begin: number, end: number, scratch: number): void;
   mambaF32(p: number, pStride: number, convW: number, convB: number, dtBias: number, aLog: number, d: number, control: number, stateOffset: number, y: number, yStride: number, dInner: number, heads: number, tokens: number, begin: number, end: number, scratch: number): void;
   reluSquaredMulF32(gate: number, up: number, dim: number, stride: number, begin: number, end: number): void;
   siluMulF32(gate: number, up: number, dim: number, stride: number, begin: number, end: number): void;

@@ -87,11 +87,8 @@ export function understand(file: ModelFile, options: LoadOptions): Understood {
   if (capacity > config.contextLength)
     notes.push(`context of ${capacity} tokens; the model was trained with ${config.contextLength}`);
   const kv = options.kv ?? 'f16';
-  if (kv !== 'f16' && kv !== 'f32')
-    throw new TernlightError(
-      'invalid-option',
-      `options: kv is "${kv}", expected "f32" or "f16"; int8 and int4 caches do not exist yet`,
-    );
+  if (!['f16', 'f32', 'i8', 'i4'].includes(kv))
+    throw new TernlightError('invalid-option', `options: kv is "${kv}", expected "f16", "f32", "i8" or "i4"`);
   const activations = chooseActivations(config, options.activations);
   const chunk = integer('chunkTokens', options.chunkTokens, DEFAULT_CHUNK, 16, 4096);
   if (chunk % 16 !== 0)

@@ -91,8 +91,7 @@ describe('a file that is not a usable model', () => {
 
 describe('an option', () => {
   it.each<[LoadOptions, RegExp]>([
-    [{ kv: 'i8' as never }, /kv is "i8", expected "f32" or "f16"/],
-    [{ kv: 'i4' as never }, /kv is "i4"/],
+    [{ kv: 'i2' as never }, /kv is "i2", expected "f16", "f32", "i8" or "i4"/],
     [{ head: 'fast' as never }, /head is "fast", expected/],
     [{ contextLength: 0 }, /contextLength is 0/],
     [{ contextLength: 1.5 }, /contextLength is 1.5/],

@@ -36,7 +36,7 @@ export const modelOptions = {
   },
   kv: {
     type: 'choice',
-    choices: ['f16', 'f32'] satisfies KvType[],
+    choices: ['f16', 'f32', 'i8', 'i4'] satisfies KvType[],
     help: 'type of cached keys and values',
     otherwise: 'f16',
   },

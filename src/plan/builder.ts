@@ -1,7 +1,6 @@
 // Records an architecture's operations as plans. Every shape, alignment and bound is checked here, once: kernels check
 // nothing. Knows addresses as numbers, through an allocator it is given; touches no memory.
 import {
-  ATTENTION_BLOCK,
   BLOCK_ROWS,
   COLS_ALIGN,
   HEAD_SOURCE,
@@ -21,6 +20,7 @@ import { digitBlock, digitRowStep, digitTiledStep, floatStep, type NeedyStep, ro
 import type { Plan, Stage, Step } from './plan.ts';
 import { ROPE_DIVISORS, ropeFrequencies, ropeMagnitude } from './rope.ts';
 import {
+  attentionScratchBytes,
   type BuilderOptions,
   type Digits,
   layerCacheBytes,
@@ -139,7 +139,11 @@ export class Builder {
   /** Keys and values of this layer go into the session's cache. */
   cache(k: Value, v: Value, layer: number): void {
     const { nKvHeads, headDim } = this.#o.config;
-    const kernel = this.#o.kv === 'f16' ? 'cacheWriteF16' : 'cacheWriteF32';
+    const kernel = ({ f32: 'cacheWriteF32', f16: 'cacheWriteF16', i8: 'cacheWriteI8', i4: 'cacheWriteI4' } as const)[
+      this.#o.kv
+    ];
+    const integer = this.#o.kv === 'i8' || this.#o.kv === 'i4';
+    if (integer) this.#scratch(4 * headDim + roundUp(headDim, 8));
     const offset = this.#cacheOffset(layer);
     [k, v].forEach((x, i) => {
       this.#perToken(`blk.${layer}.kv`, kernel, [
@@ -150,6 +154,7 @@ export class Builder {
         headDim,
         this.#o.capacity,
         x.stride,
+        ...(integer ? [i] : []),
       ]);
     });
   }
@@ -159,10 +164,17 @@ export class Builder {
     const { nHeads, nKvHeads, headDim } = this.#o.config;
     const out = this.#value('attn', nHeads * headDim);
     const [keys, values] = this.#cacheOffset(layer);
-    this.#scratch(4 * ATTENTION_BLOCK * headDim + (nHeads / nKvHeads) * (4 * roundUp(this.#o.capacity, 4) + 4));
+    const form = this.#o.rowKernel === 'dot' ? 'Dot' : 'Wide';
+    const kernels = {
+      f32: 'attentionF32',
+      f16: 'attentionF16',
+      i8: `attentionI8${form}`,
+      i4: `attentionI4${form}`,
+    } as const;
+    this.#scratch(attentionScratchBytes(this.#o.config, this.#o.capacity, this.#o.kv));
     this.#stage(`blk.${layer}.attn`, [
       {
-        kernel: this.#o.kv === 'f16' ? 'attentionF16' : 'attentionF32',
+        kernel: kernels[this.#o.kv],
         args: [
           ...[q.address, out.address, this.#o.control, keys!, values!, nHeads, nKvHeads, headDim, this.#o.capacity],
           ...[q.stride, out.stride, Math.fround(1 / Math.sqrt(headDim))],

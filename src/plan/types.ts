@@ -1,9 +1,10 @@
 // What a builder is given and gives, and what architectures hold between two operations.
+import { ATTENTION_ROWS, FLOAT_ROWS, KV_BLOCK } from '../../assembly/kernels/attention-layout.ts';
 import type { ModelConfig } from '../arch/architecture.ts';
 import type { Plan } from './plan.ts';
-import type { Vector, Weight } from './weights.ts';
+import { roundUp, type Vector, type Weight } from './weights.ts';
 
-export type KvType = 'f32' | 'f16';
+export type KvType = 'f32' | 'f16' | 'i8' | 'i4';
 export type RowKernel = 'dot' | 'i16' | 'wide';
 /**
  * What ternary and binary matrices are multiplied with: int8 with a scale per token (how BitNet is trained), or
@@ -79,7 +80,22 @@ export interface Digits {
   readonly count: 1 | 2 | 3;
 }
 
-/** Bytes of a layer's keys, or of its values. */
+/** Bytes of a position's keys in a layer, or of its values. Integer caches have a scale each and padded channels. */
+export function cacheBytesPerPosition({ nKvHeads, headDim }: ModelConfig, kv: KvType): number {
+  if (kv === 'f32' || kv === 'f16') return nKvHeads * headDim * (kv === 'f16' ? 2 : 4);
+  return nKvHeads * (4 + roundUp(headDim, 8) / (kv === 'i4' ? 2 : 1));
+}
+
+/** Bytes of a layer's keys, or of its values. Integer caches come in whole blocks of positions. */
 export function layerCacheBytes(config: ModelConfig, capacity: number, kv: KvType): number {
-  return config.nKvHeads * capacity * config.headDim * (kv === 'f16' ? 2 : 4);
+  const positions = kv === 'f32' || kv === 'f16' ? capacity : roundUp(capacity, KV_BLOCK);
+  return positions * cacheBytesPerPosition(config, kv);
+}
+
+/** Scratch of a thread's attention, as its kernels' docs have it. */
+export function attentionScratchBytes(config: ModelConfig, capacity: number, kv: KvType): number {
+  const { nHeads, nKvHeads, headDim } = config;
+  if (kv === 'f32' || kv === 'f16')
+    return Math.max(FLOAT_ROWS, nHeads / nKvHeads) * (8 * headDim + 4 * roundUp(capacity, 4));
+  return ATTENTION_ROWS * (64 + 7 * KV_BLOCK) + (7 * ATTENTION_ROWS + 5) * roundUp(headDim, 8);
 }

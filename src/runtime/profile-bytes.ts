@@ -4,6 +4,7 @@ import { BLOCK_ROWS } from '../../assembly/layout.ts';
 import type { ModelConfig } from '../arch/architecture.ts';
 import { TernlightError } from '../errors.ts';
 import type { Stage, Step } from '../plan/plan.ts';
+import { cacheBytesPerPosition, type KvType } from '../plan/types.ts';
 import { roundUp, type Weight } from '../plan/weights.ts';
 
 /** Bytes of a stage = fixed + perToken * tokens + perPosition * (position of the first token + tokens). */
@@ -36,14 +37,18 @@ export function stageBytes({ steps }: Stage, config: ModelConfig, weights: Reado
       perToken += weightBytes(table) / paddedRows(table);
     }
     if (step.kernel.startsWith('attention')) {
-      const elementBytes = step.kernel.endsWith('F16') ? 2 : 4;
-      perPosition += 2 * config.nKvHeads * config.headDim * elementBytes;
+      perPosition += 2 * cacheBytesPerPosition(config, kvOf(step.kernel));
     }
     // Three older inputs of the convolution and a number of state, for each channel.
     if (step.kernel.startsWith('mamba')) state += 4 * (3 + 1) * config.hiddenDim;
   }
   const fixed = [...read].reduce((n, weight) => n + weightBytes(weight), state);
   return { fixed, perToken, perPosition };
+}
+
+function kvOf(kernel: string): KvType {
+  const found = /^attention(F32|F16|I8|I4)/.exec(kernel)?.[1]?.toLowerCase();
+  return found as KvType;
 }
 
 /** Packed numbers and scales, padding included, as they are and not as they were promised: scales may be fewer. */

@@ -1,6 +1,7 @@
 // Attention over both caches against f64, and its invariance: a chunk gives the bits of single tokens.
 import { describe, test } from 'vitest';
-import { ATTENTION_BLOCK, KV_ADDRESS, POSITION } from '../../assembly/layout.ts';
+import { FLOAT_ROWS } from '../../assembly/kernels/attention-layout.ts';
+import { KV_ADDRESS, POSITION } from '../../assembly/layout.ts';
 import { attend } from '../ref/attention.ts';
 import { f16ToF64, f64ToF16 } from '../ref/f16.ts';
 import { Random } from '../ref/random.ts';
@@ -52,8 +53,8 @@ function run(v: Variant, kernel: Kernel, c: Case, position: number, first = 0, e
   arena.setI32(control + KV_ADDRESS, keys - 64);
   const q = arena.input('q', c.q.slice(first * s, end * s));
   const out = arena.inout('out', new Float32Array((end - first) * s).fill(-3));
-  const perHead = Math.ceil(c.capacity / 4) * 16 + 4;
-  const scratch = arena.region('scratch', 4 * ATTENTION_BLOCK * c.headDim + (c.heads / c.kvHeads) * perHead);
+  const perRow = 8 * c.headDim + Math.ceil(c.capacity / 4) * 16;
+  const scratch = arena.region('scratch', Math.max(FLOAT_ROWS, c.heads / c.kvHeads) * perRow);
   const rows = (end - first) * c.heads;
   const bounds = split === undefined ? [0, rows] : [0, split, rows];
   for (let i = 1; i < bounds.length; i++)
@@ -100,10 +101,12 @@ forEachVariant((get) => {
         for (const [heads, kvHeads] of [
           [3, 3],
           [6, 2],
+          [4, 2],
+          [7, 1],
         ] as const)
           test(`${heads} heads of ${headDim} over ${kvHeads}: values, chunks and parts`, () => {
-            const c = makeCase(kernel, { heads, kvHeads, headDim, capacity: 37, tokens: 6 });
-            for (const position of [0, 1, 30, 31]) {
+            const c = makeCase(kernel, { heads, kvHeads, headDim, capacity: 75, tokens: 6 });
+            for (const position of [0, 1, 31, 60, 69]) {
               const whole = run(get(), kernel, c, position);
               const key = `${kernel} ${heads}/${kvHeads} of ${headDim} at ${position}`;
               const want = once(`${key}, reference`, () => reference(c, position));

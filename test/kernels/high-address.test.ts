@@ -59,7 +59,7 @@ if (reason) {
       get().kernels.cacheWriteF32(from, control, 0, 1, dim, 4, dim, 0, 4);
       get().kernels.cacheWriteF32(from, control, 4 * dim * 4, 1, dim, 4, dim, 0, 4);
       const out = arena.region('out', dim * 4);
-      const scratch = arena.region('scratch', 16);
+      const scratch = arena.region('scratch', 4 * (8 * dim + 16));
       arena.setI32(control + POSITION, 3);
       get().kernels.attentionF32(from, out, control, 0, 4 * dim * 4, 1, 1, dim, 4, dim, dim, 0.125, 0, 1, scratch);
       arena.check();

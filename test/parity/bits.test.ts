@@ -8,6 +8,8 @@ it.each([
   [{}, 'defaults'],
   [{ kv: 'f32', head: 'stored' }, 'exact'],
   [{ kv: 'f16', head: 'int8' }, 'int8 head'],
+  [{ kv: 'i8' }, 'int8 cache'],
+  [{ kv: 'i4' }, 'int4 cache'],
 ] as const)('%j', async (options, name) => {
   const model = await load(undefined, options);
   expect({ [name]: await logitDigest(model) }).toMatchSnapshot();

@@ -74,7 +74,7 @@ describe('bits', () => {
     const model = await load();
     const ids = (await model.tokenize(PROMPT)).slice(0, 140);
     await model.dispose();
-    for (const kv of ['f32', 'f16'] as const) {
+    for (const kv of ['f32', 'f16', 'i8', 'i4'] as const) {
       for (const head of ['stored', 'int8'] as const) {
         const options = { threads: 1, kv, head };
         const single = await inPieces(undefined, ids, 1, options);
@@ -96,6 +96,8 @@ describe('bits', () => {
     ['truth/models/qwen3-var-bpe2051.Q2_0.gguf', {}],
     ['truth/models/qwen3-ternemb-bpe2k.Q2_0.gguf', { activations: 'int8' }],
     ['truth/models/llama-var80-bpe1283.TQ1_0.gguf', { activations: 'float' }],
+    ['truth/models/qwen3-var-bpe2051.Q2_0.gguf', { kv: 'i8' }],
+    ['truth/models/llama-var80-bpe1283.TQ1_0.gguf', { kv: 'i4' }],
     ['truth/bitmamba/bm384.bin', {}],
   ];
   const there = hasTruth('truth/bitmamba/bm384.bin', 'bits of the other families');
