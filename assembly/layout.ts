@@ -21,6 +21,12 @@ export const ROW_TOKENS = 16;
 export const MAMBA_SCRATCH_BYTES = 64;
 /** Rows whose candidates headRefine lists at a time. */
 export const HEAD_SPAN = 2048;
+/** Positions of a block of the int8 and int4 caches: appended one by one, room is made for whole blocks. */
+export const KV_BLOCK = 64;
+/** Rows (heads of tokens) that read a kv head together in integer attention. */
+export const ATTENTION_ROWS = 16;
+/** Rows that do so over f32 and f16 where a token has fewer heads to a kv head. Scratch depends on it (attentionF32). */
+export const FLOAT_ROWS = 4;
 /** Scratch of the row kernels before the sums: 32 rows of f32 or i32, twice. */
 export const ROW_SUMS_BYTES = 256;
 

@@ -1,5 +1,5 @@
 // Rows of queries, keys and values as integer codes for the int8 and int4 caches.
-import { KV_BLOCK } from './attention-layout';
+import { KV_BLOCK } from '../layout';
 import { maxF32 } from '../simd';
 
 const SIGNS_1: usize = memory.data<f32>([1, -1, 1, -1]);

@@ -1,8 +1,7 @@
 // Causal attention of new tokens over an int8 or int4 cache, in whole numbers but for the softmax. Rows (heads of tokens)
 // that read the same kv head go together over the cache, block by block; a row's bits depend on its own query and on
 // blocks at absolute positions only: on no chunk, no neighbour, no thread.
-import { KV_ADDRESS, POSITION } from '../layout';
-import { ATTENTION_ROWS, KV_BLOCK } from './attention-layout';
+import { ATTENTION_ROWS, KV_ADDRESS, KV_BLOCK, POSITION } from '../layout';
 import { sumF32, sumI32 } from '../simd';
 import { relaxedDotProbe } from '../variant';
 import { kvBlockBytes, kvBlocks, paddedDim, quantizeRow, rotate, rotationBlock } from './attention-codes';

@@ -2,10 +2,9 @@
 // four, so that a key or value is read, and widened, once for all of them. Only their scores are kept: no quadratic
 // memory. Every sum runs over absolute positions in rising order, so neither chunks nor the split of rows change a bit.
 import { expF32x4 } from '../exp';
-import { KV_ADDRESS, POSITION } from '../layout';
+import { FLOAT_ROWS, KV_ADDRESS, POSITION } from '../layout';
 import { maxF32, sumF32 } from '../simd';
 import { mixF16, mixF32, QUERY_FACTOR, SCORE_FACTOR, scoresF16, scoresF32, WEIGHT_FACTOR } from './attention-float';
-import { FLOAT_ROWS } from './attention-layout';
 
 /** Positions that all rows go through before the next. */
 const BLOCK: i32 = 64;

@@ -1,7 +1,6 @@
 // Keys and values of new tokens go into the cache: [layer][key | value][kvHead], then [capacity][headDim] of f32 or f16,
 // or blocks of positions as integer codes.
-import { KV_ADDRESS, POSITION } from '../layout';
-import { KV_BLOCK } from './attention-layout';
+import { KV_ADDRESS, KV_BLOCK, POSITION } from '../layout';
 import { storeF16x4 } from '../simd';
 import { kvBlockBytes, kvBlocks, paddedDim, quantizeRow, rotate } from './attention-codes';
 

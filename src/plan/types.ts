@@ -1,5 +1,5 @@
 // What a builder is given and gives, and what architectures hold between two operations.
-import { ATTENTION_ROWS, FLOAT_ROWS, KV_BLOCK } from '../../assembly/kernels/attention-layout.ts';
+import { ATTENTION_ROWS, FLOAT_ROWS, KV_BLOCK } from '../../assembly/layout.ts';
 import type { ModelConfig } from '../arch/architecture.ts';
 import type { Plan } from './plan.ts';
 import { roundUp, type Vector, type Weight } from './weights.ts';

@@ -1,8 +1,7 @@
 // Attention over the int8 and int4 caches: bit for bit against a scalar model, near attention in f64, and the same in
 // chunks, parts and among forms.
 import { describe, expect, test } from 'vitest';
-import { ATTENTION_ROWS, KV_BLOCK } from '../../assembly/kernels/attention-layout.ts';
-import { KV_ADDRESS, POSITION } from '../../assembly/layout.ts';
+import { ATTENTION_ROWS, KV_ADDRESS, KV_BLOCK, POSITION } from '../../assembly/layout.ts';
 import { attend, attendCodes, type Bits, encodeRow, headBytes, storeRow } from '../ref/attention.ts';
 import { Random } from '../ref/random.ts';
 import { once, sameBits } from './compare.ts';

@@ -1,7 +1,6 @@
 // Attention over both caches against f64, and its invariance: a chunk gives the bits of single tokens.
 import { describe, test } from 'vitest';
-import { FLOAT_ROWS } from '../../assembly/kernels/attention-layout.ts';
-import { KV_ADDRESS, POSITION } from '../../assembly/layout.ts';
+import { FLOAT_ROWS, KV_ADDRESS, POSITION } from '../../assembly/layout.ts';
 import { attend } from '../ref/attention.ts';
 import { f16ToF64, f64ToF16 } from '../ref/f16.ts';
 import { Random } from '../ref/random.ts';
