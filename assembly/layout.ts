@@ -46,6 +46,8 @@ export const POSITION = 48;
 export const KV_ADDRESS = 52;
 /** Index of the plan that the pool walks. */
 export const COMMAND_PLAN = 56;
+/** How many of the greatest logits must be exact where the head estimates first; 0: all. */
+export const HEAD_TOP = 60;
 export const BARRIER_ARRIVED = 128;
 export const BARRIER_EPOCH = 192;
 export const BARRIER_SLEEPERS = 256;

@@ -92,7 +92,7 @@ describe('a file that is not a usable model', () => {
 describe('an option', () => {
   it.each<[LoadOptions, RegExp]>([
     [{ kv: 'i2' as never }, /kv is "i2", expected "f16", "f32", "i8" or "i4"/],
-    [{ head: 'fast' as never }, /head is "fast", expected/],
+    [{ head: 'best' as never }, /head is "best", expected "auto", "stored", "int8" or "fast"/],
     [{ contextLength: 0 }, /contextLength is 0/],
     [{ contextLength: 1.5 }, /contextLength is 1.5/],
     [{ threads: -1 }, /threads is -1/],

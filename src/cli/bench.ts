@@ -1,4 +1,5 @@
 // ternlight bench: tokens per second of prompt and answer, for some numbers of threads.
+import { DEFAULT_TOP_K } from '../generate/sampling-options.ts';
 import { type Model, type ModelInfo, syntheticNames } from '../index.ts';
 import { type Context, command } from './command.ts';
 import { collectGarbage } from './garbage.ts';
@@ -93,9 +94,9 @@ async function measure(
       progress.show(`measuring, ${info.threads} threads`, round, repeats + 1);
       await session.truncate(0);
       const started = performance.now();
-      await session.feed(ids.slice(0, prompt), signal);
+      await session.feed(ids.slice(0, prompt), signal, DEFAULT_TOP_K);
       const between = performance.now();
-      for (let i = prompt; i < ids.length; i++) await session.feed([ids[i]!], signal);
+      for (let i = prompt; i < ids.length; i++) await session.feed([ids[i]!], signal, DEFAULT_TOP_K);
       const ended = performance.now();
       if (round === 0) continue; // the engine compiles the kernels while they run for the first time
       prefill.push((1000 * prompt) / (between - started));

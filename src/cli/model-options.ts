@@ -54,8 +54,8 @@ export const modelOptions = {
   },
   head: {
     type: 'choice',
-    choices: ['auto', 'stored', 'int8'] satisfies LoadOptions['head'][],
-    help: 'how embedding and head are held',
+    choices: ['auto', 'stored', 'int8', 'fast'] satisfies LoadOptions['head'][],
+    help: 'how embedding and head are held; fast: int8 of which a token reads half',
     otherwise: 'auto: int8 where they are large and 16 bits',
   },
   threads: {

@@ -110,7 +110,9 @@ class Run implements Generation {
     const decoder = this.#tokenizer.decoder({ atStart });
     const history = [...this.#promptIds];
 
-    let logits = await this.#prefill(signal);
+    const top = this.#options.logprobs ? 0 : sampler.decisive(this.#source.vocabSize);
+
+    let logits = await this.#prefill(signal, top);
     let turn = performance.now();
     while (logits && this.#ids.length < limit) {
       if (performance.now() - turn > TURN_MS) {
@@ -143,7 +145,7 @@ class Run implements Generation {
       if (this.#stop) return;
       const resumed = performance.now();
       // The last token that may come is sampled only.
-      logits = await this.#feedNext(id, limit - this.#ids.length - 1, speculation, signal);
+      logits = await this.#feedNext(id, limit - this.#ids.length - 1, speculation, signal, top);
       this.#decodeMs += performance.now() - resumed;
       if (logits) this.#decodedTokens++;
     }
@@ -179,7 +181,7 @@ class Run implements Generation {
   }
 
   /** Computes what is not in the cache yet: the last token of the prompt at least, for its logits. */
-  async #prefill(signal: AbortSignal | undefined): Promise<Float32Array | undefined> {
+  async #prefill(signal: AbortSignal | undefined, top: number): Promise<Float32Array | undefined> {
     if (signal?.aborted) return undefined;
     const started = performance.now();
     const { ids } = this.#source;
@@ -187,28 +189,31 @@ class Run implements Generation {
     while (shared < this.#promptIds.length - 1 && ids[shared] === this.#promptIds[shared]) shared++;
     const kept = this.#source.truncate(shared);
     this.#cachedTokens = kept;
-    const logits = await this.#feed(this.#promptIds.slice(kept), signal);
+    const logits = await this.#feed(this.#promptIds.slice(kept), signal, top);
     this.#prefillMs = performance.now() - started;
     this.#prefilledTokens = this.#source.ids.length - kept;
     return logits;
   }
 
-  async #feed(ids: readonly number[], signal: AbortSignal | undefined): Promise<Float32Array | undefined> {
-    return this.#unlessAborted(() => this.#source.feed(ids, signal), signal);
+  async #feed(ids: readonly number[], signal: AbortSignal | undefined, top: number): Promise<Float32Array | undefined> {
+    return this.#unlessAborted(() => this.#source.feed(ids, signal, top), signal);
   }
 
-  /** @param useful how many of the tokens after `id` may have to be fed */
+  /** @param useful how many of the tokens after `id` may have to be fed; top: as LogitSource.feed has it */
   async #feedNext(
     id: number,
     useful: number,
     speculation: CheckedLookup | undefined,
     signal: AbortSignal | undefined,
+    top: number,
   ): Promise<Float32Array | undefined> {
     const source = this.#source;
     // Not before a token is fed: many generations end with the first.
     if (speculation && canDraft(source)) this.#lookup ??= new LookupFeed(source, speculation, this.#promptIds);
     const lookup = this.#lookup;
-    return lookup ? this.#unlessAborted(() => lookup.feed(id, useful, signal), signal) : this.#feed([id], signal);
+    return lookup
+      ? this.#unlessAborted(() => lookup.feed(id, useful, signal, top), signal)
+      : this.#feed([id], signal, top);
   }
 
   /** Undefined if the signal ended it. */

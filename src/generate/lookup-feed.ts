@@ -86,8 +86,9 @@ export class LookupFeed {
   /**
    * The logits after `id`, valid until the next call.
    * @param useful how many of the tokens after it will be fed at most: no more are guessed
+   * @param top as LogitSource.feed has it
    */
-  async feed(id: number, useful: number, signal?: AbortSignal): Promise<Float32Array> {
+  async feed(id: number, useful: number, signal?: AbortSignal, top?: number): Promise<Float32Array> {
     // As a source does, also where nothing is left to compute.
     signal?.throwIfAborted();
     this.#learn(id);
@@ -103,7 +104,7 @@ export class LookupFeed {
       this.#length === undefined ? this.#pace.choose(this.#lookup.matched, most) : Math.min(this.#length, most);
     const draft = this.#lookup.draft(length);
     const started = performance.now();
-    const logits = await this.#compute(id, draft, signal);
+    const logits = await this.#compute(id, draft, signal, top);
     this.#costs.took(draft.length, performance.now() - started);
     return logits;
   }
@@ -114,9 +115,14 @@ export class LookupFeed {
     this.#lookup.push(id);
   }
 
-  async #compute(id: number, draft: readonly number[], signal?: AbortSignal): Promise<Float32Array> {
-    if (draft.length === 0) return this.#source.feed([id], signal);
-    const [first, ...others] = await this.#source.feedDraft(id, draft, signal);
+  async #compute(
+    id: number,
+    draft: readonly number[],
+    signal: AbortSignal | undefined,
+    top: number | undefined,
+  ): Promise<Float32Array> {
+    if (draft.length === 0) return this.#source.feed([id], signal, top);
+    const [first, ...others] = await this.#source.feedDraft(id, draft, signal, top);
     this.#draftedTokens += draft.length;
     this.#ahead = others.map((logits, i) => ({ id: draft[i]!, logits }));
     return first!;

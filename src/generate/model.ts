@@ -5,7 +5,7 @@ import type { KvType, RowKernel } from '../plan/types.ts';
 import type { Engine } from '../runtime/engine.ts';
 import type { MemoryPlan } from '../runtime/memory-plan.ts';
 import type { HeadType } from '../runtime/packing.ts';
-import { type Profile, type ProfileOptions, profileEngine } from '../runtime/profile.ts';
+import { type Fed, type Profile, type ProfileOptions, profileEngine } from '../runtime/profile.ts';
 import type { Variant } from '../runtime/variant.ts';
 import type { EncodeOptions, Tokenizer } from '../tokenizer/types.ts';
 import { type ChatKeys, chatKeys, chatPrompt } from './chat.ts';
@@ -15,7 +15,7 @@ import { generate } from './generate.ts';
 import { LeasedGeneration } from './lease.ts';
 import type { ChatMessage, ChatOptions, GenerateOptions, Generation, SamplingOptions } from './options.ts';
 import { type Perplexity, perplexity } from './perplexity.ts';
-import { fileSampling, withDefaults } from './sampling-options.ts';
+import { DEFAULT_TOP_K, fileSampling, withDefaults } from './sampling-options.ts';
 import { EngineSession } from './session.ts';
 import { withStops } from './stops.ts';
 
@@ -56,8 +56,12 @@ export interface Session {
   /** Continues `prompt`. The tokens it shares with what is in the cache are not computed again. */
   generate(prompt: string | readonly number[], options?: GenerateOptions): Generation;
   chat(messages: readonly ChatMessage[], options?: ChatOptions): Generation;
-  /** Computes `ids` after those in the cache; the logits [vocabSize] after the last, valid until the next call. */
-  feed(ids: readonly number[], signal?: AbortSignal): Promise<Float32Array>;
+  /**
+   * Computes `ids` after those in the cache; the logits [vocabSize] after the last, valid until the next call.
+   * top: so many of the greatest are asked for, an integer >= 0; with the head "fast" the others are estimates below
+   * those, which is what makes it fast. Default 0: all are exact. Throws "invalid-option".
+   */
+  feed(ids: readonly number[], signal?: AbortSignal, top?: number): Promise<Float32Array>;
   /** Keeps the first `lengthTokens` tokens. */
   truncate(lengthTokens: number): Promise<void>;
   dispose(): Promise<void>;
@@ -185,7 +189,11 @@ export class LocalModel implements Model {
   async profile(options: ProfileOptions): Promise<Profile> {
     const session = this.#open();
     try {
-      return await profileEngine(this.#live(), session, options);
+      const asGenerated: Fed = {
+        feed: (ids, signal) => session.feed(ids, signal, DEFAULT_TOP_K),
+        truncate: (lengthTokens) => session.truncate(lengthTokens),
+      };
+      return await profileEngine(this.#live(), asGenerated, options);
     } finally {
       session.dispose();
     }
@@ -265,10 +273,12 @@ class LocalSession implements Session {
     return this.generate(ids, ends);
   }
 
-  async feed(ids: readonly number[], signal?: AbortSignal): Promise<Float32Array> {
+  async feed(ids: readonly number[], signal?: AbortSignal, top?: number): Promise<Float32Array> {
+    if (top !== undefined && !(Number.isSafeInteger(top) && top >= 0))
+      throw new TernlightError('invalid-option', `session: top is ${String(top)}, expected an integer >= 0`);
     const release = this.#begin();
     try {
-      return await this.#session.feed(ids, signal);
+      return await this.#session.feed(ids, signal, top && Math.min(top, this.#session.vocabSize));
     } finally {
       release();
     }

@@ -121,8 +121,9 @@ export interface LogitSource {
   /**
    * Computes `ids` after those already there; gives the logits [vocabSize] after the last one, valid until the next
    * call. Throws the signal's reason when aborted, with `ids` of this object telling how far it came.
+   * top: so many of the greatest logits are asked for; the others may be estimates, all below those. 0 or unset: all.
    */
-  feed(ids: readonly number[], signal?: AbortSignal): Promise<Float32Array>;
+  feed(ids: readonly number[], signal?: AbortSignal, top?: number): Promise<Float32Array>;
   /** The state cannot be cut back by a few tokens: nothing is ever drafted. */
   readonly recurrent?: boolean;
   /**
@@ -130,7 +131,12 @@ export interface LogitSource {
    * next feed. `ids` grows by `id` only, and by the guess's next token with each call of `accept`. Without these two
    * nothing is drafted.
    */
-  feedDraft?(id: number, draft: readonly number[], signal?: AbortSignal): Promise<readonly Float32Array[]>;
+  feedDraft?(
+    id: number,
+    draft: readonly number[],
+    signal?: AbortSignal,
+    top?: number,
+  ): Promise<readonly Float32Array[]>;
   accept?(): void;
   /** What computes: sources that share it have the same speed. */
   readonly engine?: object;

@@ -9,6 +9,8 @@ import { likeliest } from './top-k.ts';
 
 /** How many candidates are tried first where topP alone limits them. */
 const FIRST_NUCLEUS = 256;
+/** With more than this to find, exact values of all are as cheap. */
+const MOST_DECISIVE = 1024;
 
 /**
  * penalties -> greedy if temperature is 0 -> topK -> softmax at the temperature -> topP -> minP -> draw.
@@ -40,10 +42,25 @@ export class Sampler {
     return this.options.temperature === 0 ? best : this.#draw(penalized, count, penalized[best]!);
   }
 
+  /** How many of the greatest of `rows` logits decide what sample draws, if no other is above them; 0: all. */
+  decisive(rows: number): number {
+    const { temperature, topK, repetitionPenalty, presencePenalty, frequencyPenalty, penaltyWindow } = this.options;
+    const wanted = temperature === 0 ? 1 : topK;
+    const raises = repetitionPenalty < 1 || presencePenalty < 0 || frequencyPenalty < 0;
+    if (wanted === 0 || raises) return 0;
+    // Each penalised token and each row that is no token may take the place of one that is wanted.
+    const most = wanted + (this.#penalizes() ? penaltyWindow : 0) + Math.max(0, rows - this.#vocabSize);
+    return most <= Math.min(MOST_DECISIVE, rows) ? most : 0;
+  }
+
+  #penalizes(): boolean {
+    const { repetitionPenalty, presencePenalty, frequencyPenalty, penaltyWindow } = this.options;
+    return penaltyWindow > 0 && (repetitionPenalty !== 1 || presencePenalty !== 0 || frequencyPenalty !== 0);
+  }
+
   #penalize(logits: Float32Array, history: readonly number[], count: number): Float32Array {
     const { repetitionPenalty, presencePenalty, frequencyPenalty, penaltyWindow } = this.options;
-    const off = repetitionPenalty === 1 && presencePenalty === 0 && frequencyPenalty === 0;
-    if (off || penaltyWindow === 0) return logits;
+    if (!this.#penalizes()) return logits;
     if (this.#penalized.length !== logits.length) this.#penalized = new Float32Array(logits.length);
     this.#penalized.set(logits);
     const times = new Map<number, number>();

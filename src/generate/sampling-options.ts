@@ -3,6 +3,8 @@ import { TernlightError } from '../errors.ts';
 import type { Metadata } from '../formats/types.ts';
 import type { SamplingOptions } from './options.ts';
 
+export const DEFAULT_TOP_K = 40;
+
 export type CheckedSampling = Readonly<Required<SamplingOptions>>;
 
 /** Throws "invalid-option" with the option's name, what it is and what is expected. */
@@ -22,7 +24,7 @@ export function checkSampling(options: SamplingOptions): CheckedSampling {
   const small = (x: number) => Math.abs(x) <= 100;
   return {
     temperature: real('temperature', 0.7, (x) => x >= 0, 'a number >= 0'),
-    topK: real('topK', 40, count, 'an integer >= 0'),
+    topK: real('topK', DEFAULT_TOP_K, count, 'an integer >= 0'),
     topP: real('topP', 0.95, share, 'a number from 0 to 1'),
     minP: real('minP', 0, share, 'a number from 0 to 1'),
     repetitionPenalty: real('repetitionPenalty', 1, (x) => x >= 0.01 && x <= 100, 'a number from 0.01 to 100'),

@@ -48,28 +48,33 @@ export class EngineSession implements LogitSource {
     return this.#ids.length;
   }
 
-  async feed(ids: readonly number[], signal?: AbortSignal): Promise<Float32Array> {
+  async feed(ids: readonly number[], signal?: AbortSignal, top = 0): Promise<Float32Array> {
     this.#draft = [];
     for await (const chunk of this.#chunks(ids, signal)) {
       const { first, count, last } = chunk;
-      if (count === 1) this.#logits.set(this.#engine.decode(this.#cache, this.#ids.length, ids[first]!));
+      if (count === 1) this.#logits.set(this.#engine.decode(this.#cache, this.#ids.length, ids[first]!, top));
       else {
         this.#engine.prefill(this.#cache, this.#ids.length, ids.slice(first, first + count));
-        if (last) this.#logits.set(this.#engine.head(count - 1, 1)[0]!);
+        if (last) this.#logits.set(this.#engine.head(count - 1, 1, top)[0]!);
       }
       for (let i = first; i < first + count; i++) this.#ids.push(ids[i]!);
     }
     return this.#logits;
   }
 
-  async feedDraft(id: number, draft: readonly number[], signal?: AbortSignal): Promise<readonly Float32Array[]> {
+  async feedDraft(
+    id: number,
+    draft: readonly number[],
+    signal?: AbortSignal,
+    top = 0,
+  ): Promise<readonly Float32Array[]> {
     const ids = [id, ...draft];
     this.#check(ids);
     signal?.throwIfAborted();
     this.#draft = [];
     this.#engine.prefill(this.#cache, this.#ids.length, ids);
     // Copies: they are read one by one, and another session may compute between two of them.
-    const rows = this.#engine.head(0, ids.length).map((logits, row) => {
+    const rows = this.#engine.head(0, ids.length, top).map((logits, row) => {
       this.#draftLogits[row] ??= new Float32Array(logits.length);
       this.#draftLogits[row].set(logits);
       return this.#draftLogits[row];

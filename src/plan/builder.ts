@@ -16,6 +16,7 @@ import {
 import type { RopeConfig } from '../arch/architecture.ts';
 import { TernlightError } from '../errors.ts';
 import type { Kernels } from '../kernels.d.ts';
+import { fastHeadSteps } from './fast-head.ts';
 import { digitBlock, digitRowStep, digitTiledStep, floatStep, type NeedyStep, rowStep, tiledStep } from './matmul.ts';
 import type { Plan, Stage, Step } from './plan.ts';
 import { ROPE_DIVISORS, ropeFrequencies, ropeMagnitude } from './rope.ts';
@@ -29,7 +30,15 @@ import {
   type Quantized,
   type Value,
 } from './types.ts';
-import { type BinaryMatrix, type Matrix, roundUp, type TernaryMatrix, type Vector, type Weight } from './weights.ts';
+import {
+  type BinaryMatrix,
+  type I8PlanesMatrix,
+  type Matrix,
+  roundUp,
+  type TernaryMatrix,
+  type Vector,
+  type Weight,
+} from './weights.ts';
 
 /** Digits of activations for ternary and binary matrices; heads of models with int8 activations get two. */
 const DIGITS = { int8: 2, 'int8-blocks': 1, int16: 2, float: 3 } as const;
@@ -92,6 +101,8 @@ export class Builder {
       this.#perToken('embd', 'embedI8Block', [w.address, w.scales, ...to, w.blockCols, x.stride]);
     else if (w.kind === 'i8row')
       this.#perToken('embd', 'embedI8Row', [w.address, w.scales, ...to, w.paddedCols, x.stride]);
+    else if (w.kind === 'i8planes')
+      this.#perToken('embd', 'embedH4', [w.address, w.low, w.scales, ...to, w.paddedCols, x.stride]);
     else if (w.kind === 'ternary' || w.kind === 'binary') {
       const kernel = w.kind === 'ternary' ? 'embedTernary' : 'embedBinary';
       this.#perToken('embd', kernel, [w.address, w.scales, ...to, w.paddedCols, w.blockCols, x.stride]);
@@ -250,9 +261,21 @@ export class Builder {
     this.#perToken('result_norm', 'rmsNormF32', normArgs, RANGE_HEAD);
     // Other ternary heads are not trained with int8 activations: theirs stay next to f32.
     const input = inner === undefined ? h : this.rmsNorm(h, inner);
-    const readers = this.#readers(input, [w], RANGE_HEAD, inner === undefined);
-    this.#stage('result_output', [readers.row(w, y, 0, RANGE_HEAD)]);
+    if (w.kind === 'i8planes') this.#fastHead(input, w, y);
+    else {
+      const readers = this.#readers(input, [w], RANGE_HEAD, inner === undefined);
+      this.#stage('result_output', [readers.row(w, y, 0, RANGE_HEAD)]);
+    }
     this.#logits = { address: y.address, stride: y.stride, vocabSize: w.rows };
+  }
+
+  #fastHead(input: Value | Normed, w: I8PlanesMatrix, y: Value): void {
+    const q = this.#quantize(input, RANGE_HEAD);
+    const sums = this.#o.allocate('head sums', 4 * ROW_TOKENS * y.stride);
+    const peaks = this.#o.allocate('head peaks', (8 * ROW_TOKENS * y.stride) / BLOCK_ROWS);
+    const thresholds = this.#o.allocate('head thresholds', 4 * ROW_TOKENS);
+    for (const needy of fastHeadSteps({ w, y, q, sums, peaks, thresholds }, this.#o))
+      this.#stage('result_output', [this.#needing(needy)]);
   }
 
   /** The stages recorded so far: those before and those of the head, and what they need. */
@@ -315,6 +338,8 @@ export class Builder {
         if (w.kind === 'binary' || (w.kind === 'ternary' && ternaryAsDigits))
           return this.#needing(digitRowStep(w, byBlock.get(digitBlock(w))!, y, add, rows, this.#o));
         if (w.kind === 'ternary' || w.kind === 'i8row') return this.#needing(rowStep(w, q!, y, add, rows, this.#o));
+        if (w.kind === 'i8planes')
+          throw new TernlightError('internal', `plan: ${w.name} is held in planes, which only heads are`);
         return this.#needing(floatStep(w, x!, y, add, rows, this.#o));
       },
       tiled: (w: Matrix, y: Value, add: 0 | 1): Step | undefined => {

@@ -151,7 +151,7 @@ export function floatStep(
 }
 
 /** A step over groups of 32 rows, padding included. */
-function wholeRows(kernel: Step['kernel'], args: number[], w: { rows: number }): Step {
+export function wholeRows(kernel: Step['kernel'], args: number[], w: { rows: number }): Step {
   return { kernel, args, rows: roundUp(w.rows, BLOCK_ROWS), align: BLOCK_ROWS };
 }
 

@@ -47,6 +47,15 @@ export interface I8RowMatrix extends MatrixBase {
   readonly paddedCols: number;
 }
 
+/** Packing H4: what H16 holds, the high nibbles apart from the low ones. */
+export interface I8PlanesMatrix extends MatrixBase {
+  readonly kind: 'i8planes';
+  /** Address of the low nibbles; `address` is that of the high ones. */
+  readonly low: number;
+  readonly scales: number;
+  readonly paddedCols: number;
+}
+
 /** f32 numbers: norms. */
 export interface Vector {
   readonly kind: 'vector';
@@ -56,7 +65,7 @@ export interface Vector {
   readonly bytes: number;
 }
 
-export type Matrix = TernaryMatrix | BinaryMatrix | FloatMatrix | I8BlockMatrix | I8RowMatrix;
+export type Matrix = TernaryMatrix | BinaryMatrix | FloatMatrix | I8BlockMatrix | I8RowMatrix | I8PlanesMatrix;
 export type Weight = Matrix | Vector;
 
 /** value rounded up to a multiple of `step`; exact beyond 2^31. */

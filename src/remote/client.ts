@@ -127,8 +127,8 @@ class RemoteSession implements Session {
     return this.#generation('chat', messages, options);
   }
 
-  async feed(ids: readonly number[], signal?: AbortSignal): Promise<Float32Array> {
-    const request = { method: 'feed' as const, session: this.#id, input: ids };
+  async feed(ids: readonly number[], signal?: AbortSignal, top?: number): Promise<Float32Array> {
+    const request = { method: 'feed' as const, session: this.#id, input: ids, top };
     const { logits, ids: held } = await this.#connection.call<{ logits: Float32Array; ids: number[] }>(request, {
       signal,
     });

@@ -21,7 +21,7 @@ export type Request =
   | { id: number; method: 'generate' | 'chat'; session?: number; input: unknown; options: object }
   | { id: number; method: 'tokenize' | 'detokenize'; input: unknown; options?: object }
   | { id: number; method: 'session' }
-  | { id: number; method: 'feed'; session: number; input: readonly number[] }
+  | { id: number; method: 'feed'; session: number; input: readonly number[]; top: number | undefined }
   | { id: number; method: 'truncate'; session: number; input: number }
   | { id: number; method: 'logits'; input: readonly number[]; from?: number }
   | { id: number; method: 'perplexity'; input: string; contextLength?: number }

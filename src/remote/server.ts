@@ -133,7 +133,7 @@ class Server {
         return { contextLength: opened.contextLength };
       }
       case 'feed': {
-        const logits = await this.#session(request.session).feed(request.input, signal);
+        const logits = await this.#session(request.session).feed(request.input, signal, request.top);
         return { logits: logits.slice(), ids: [...this.#session(request.session).ids] };
       }
       case 'truncate':

@@ -174,10 +174,13 @@ export class Engine {
     this.#free.push(cache);
   }
 
-  /** Computes one token; its logits [vocabSize], a view that the next call overwrites. */
-  decode(cache: KvRegion, position: number, id: number): Float32Array {
+  /**
+   * Computes one token; its logits [vocabSize], a view that the next call overwrites. top: with a fast head the greatest
+   * `top` are exact and the others may be estimates below those; 0: all are exact.
+   */
+  decode(cache: KvRegion, position: number, id: number, top = 0): Float32Array {
     this.#prepare(cache, position, [id]);
-    this.#setHead(0, 1);
+    this.#setHead(0, 1, top);
     this.#run(PLAN_DECODE);
     return this.#logits(0);
   }
@@ -189,11 +192,11 @@ export class Engine {
   }
 
   /** Logits of tokens [first, first + count) of the last prefill, count <= ROW_TOKENS; views as in decode. */
-  head(first: number, count: number): Float32Array[] {
+  head(first: number, count: number, top = 0): Float32Array[] {
     this.#check();
     if (count > L.ROW_TOKENS)
       throw new TernlightError('internal', `engine: ${count} rows of logits, expected at most ${L.ROW_TOKENS}`);
-    this.#setHead(first, count);
+    this.#setHead(first, count, top);
     this.#run(PLAN_HEAD);
     return Array.from({ length: count }, (_, i) => this.#logits(i));
   }
@@ -229,8 +232,9 @@ export class Engine {
     control[L.KV_ADDRESS >> 2] = cache.address;
   }
 
-  #setHead(first: number, count: number): void {
+  #setHead(first: number, count: number, top: number): void {
     const control = this.#words();
+    control[L.HEAD_TOP >> 2] = top;
     setRange(control, L.RANGE_HEAD, 0, count);
     control[L.HEAD_SOURCE >> 2] = first;
   }

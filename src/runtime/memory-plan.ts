@@ -52,9 +52,11 @@ function promised(jobs: readonly PackingJob[]): Map<string, Weight> {
             ? { kind, ...base, scales: 0, paddedCols, blockCols }
             : kind === 'i8row'
               ? { kind, ...base, scales: 0, paddedCols }
-              : kind === 'i8block'
-                ? { kind, ...base, scales: 0, blockCols: scaleElems === 'tensor' ? cols : scaleElems }
-                : { kind, ...base };
+              : kind === 'i8planes'
+                ? { kind, ...base, low: 0, scales: 0, paddedCols }
+                : kind === 'i8block'
+                  ? { kind, ...base, scales: 0, blockCols: scaleElems === 'tensor' ? cols : scaleElems }
+                  : { kind, ...base };
       return [info.name, weight] as const;
     }),
   );

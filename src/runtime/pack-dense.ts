@@ -6,6 +6,13 @@ import { roundUp } from '../plan/weights.ts';
 import type { PackTarget } from './pack.ts';
 import { checkFinite, notFinite } from './tensor-reader.ts';
 
+/** Where int8 rows go: into one packing (H16), or with `low` into two planes (H4). */
+interface I8RowsTarget {
+  readonly address: number;
+  readonly low?: number;
+  readonly scales: number;
+}
+
 /** int8 with a scale per row, requantised from what the file has. */
 export async function packI8Rows(
   { reader, kernels, memory, staging }: PackTarget,
@@ -13,8 +20,7 @@ export async function packI8Rows(
   encoding: DenseEncoding,
   rows: number,
   cols: number,
-  address: number,
-  scales: number,
+  { address, low, scales }: I8RowsTarget,
 ): Promise<void> {
   const paddedCols = roundUp(cols, COLS_ALIGN);
   const some = reader.rowsPerRead(info, cols, BLOCK_ROWS);
@@ -22,7 +28,16 @@ export async function packI8Rows(
   const halves = encoding.name === 'F16';
   const elemBytes = halves ? 2 : 4;
   const numbers = new Float32Array(halves ? 0 : Math.min(some, roundUp(rows, BLOCK_ROWS)) * cols);
-  const kernel = halves ? kernels.packH16F16 : kernels.packH16;
+  /** Packs 16 rows of the staging area from `row` on; 0 if a number is not finite. */
+  const pack = (row: number): number => {
+    const to = scales + 4 * row;
+    if (low === undefined) {
+      const kernel = halves ? kernels.packH16F16 : kernels.packH16;
+      return kernel(staging, address + row * paddedCols, to, paddedCols);
+    }
+    const at = (row * paddedCols) / 2;
+    return (halves ? kernels.packH4F16 : kernels.packH4)(staging, address + at, low + at, to, paddedCols);
+  };
   await reader.rows(info, rows, cols, some, (bytes, row, count) => {
     if (!halves) encoding.decode(bytes, count * cols, numbers);
     const from = halves ? bytes : new Uint8Array(numbers.buffer);
@@ -36,8 +51,7 @@ export async function packI8Rows(
         const at = (r + i) * cols * elemBytes;
         block.set(from.subarray(at, at + part * cols * elemBytes), i * paddedCols * elemBytes);
       }
-      const finite = kernel(staging, address + (row + r) * paddedCols, scales + 4 * (row + r), paddedCols);
-      if (!finite) throw notFinite(info);
+      if (!pack(row + r)) throw notFinite(info);
     }
   });
 }

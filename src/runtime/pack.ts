@@ -75,8 +75,14 @@ async function packOne(target: PackTarget, { info, spec, kind, weightBytes, scal
     }
     if (kind === 'i8row') {
       const scales = allocateScales();
-      await packI8Rows(target, info, encoding, rows, cols, address, scales);
+      await packI8Rows(target, info, encoding, rows, cols, { address, scales });
       return { kind, ...base, scales, paddedCols: roundUp(cols, COLS_ALIGN) };
+    }
+    if (kind === 'i8planes') {
+      const scales = allocateScales();
+      const low = address + weightBytes / 2;
+      await packI8Rows(target, info, encoding, rows, cols, { address, low, scales });
+      return { kind, ...base, low, scales, paddedCols: roundUp(cols, COLS_ALIGN) };
     }
     if (kind === 'f16' || kind === 'f32') {
       await packFloats(target, info, encoding, rows, cols, kind, address);

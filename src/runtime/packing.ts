@@ -6,7 +6,11 @@ import type { ModelFile, TensorInfo } from '../formats/types.ts';
 import type { Weight } from '../plan/weights.ts';
 import { roundUp } from '../plan/weights.ts';
 
-export type HeadType = 'stored' | 'int8';
+/**
+ * How dense embeddings and heads are held: as the file has them; as int8 with a scale per row; or the same numbers in two
+ * planes, of which a step of generation reads one and a few rows of the other.
+ */
+export type HeadType = 'stored' | 'int8' | 'fast';
 
 /** A tensor with its place in the model and the packing chosen for it. */
 export interface PackingJob {
@@ -22,9 +26,12 @@ export interface PackingJob {
 const LARGE_HEAD_WEIGHTS = 2 ** 24;
 
 export function chooseHead(file: ModelFile, wanted: 'auto' | HeadType | undefined): HeadType {
-  if (wanted === 'stored' || wanted === 'int8') return wanted;
+  if (wanted === 'stored' || wanted === 'int8' || wanted === 'fast') return wanted;
   if (wanted !== undefined && wanted !== 'auto')
-    throw new TernlightError('invalid-option', `options: head is "${wanted}", expected "auto", "stored" or "int8"`);
+    throw new TernlightError(
+      'invalid-option',
+      `options: head is "${wanted}", expected "auto", "stored", "int8" or "fast"`,
+    );
   const head =
     file.tensors.find((t) => t.name === 'output.weight') ?? file.tensors.find((t) => t.name === 'token_embd.weight');
   if (!head) return 'stored';
@@ -95,7 +102,8 @@ function job(info: TensorInfo, spec: TensorSpec, head: HeadType): PackingJob {
     return make('binary', (paddedRows * paddedCols) / 8, 2 * blocks);
   }
   const lookedUp = spec.role === 'embedding' || spec.role === 'head';
-  if (lookedUp && head === 'int8') return make('i8row', paddedRows * paddedCols, 4 * paddedRows);
+  if (lookedUp && head !== 'stored')
+    return make(head === 'fast' ? 'i8planes' : 'i8row', paddedRows * paddedCols, 4 * paddedRows);
   if (encoding.i8ScaleElems) return make('i8block', rows * cols, (4 * rows * cols) / encoding.i8ScaleElems);
   if (encoding.name === 'F16') return make('f16', 2 * rows * cols);
   return make('f32', 4 * rows * cols);

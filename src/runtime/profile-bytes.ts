@@ -28,27 +28,26 @@ export function weightsByAddress(weights: ReadonlyMap<string, Weight>): Map<numb
 /** Once per stage what several of its steps read: tiles and single tokens share the weights. */
 export function stageBytes({ steps }: Stage, config: ModelConfig, weights: ReadonlyMap<number, Weight>): StageBytes {
   const read = new Set<Weight>();
-  let [perToken, perPosition, state] = [0, 0, 0];
+  let [fixed, perToken, perPosition] = [0, 0, 0];
   for (const step of steps) {
     for (const argument of WEIGHT_ARGUMENTS.find(([kernels]) => kernels.test(step.kernel))?.[1] ?? [])
       read.add(weightAt(step, argument, weights));
+    // Estimates read the high nibbles; which rows of the low ones are read depends on the token.
+    if (step.kernel.startsWith('matmulHead4')) fixed -= lowPlaneBytes(weightAt(step, 0, weights));
     if (step.kernel.startsWith('embed')) {
       const table = weightAt(step, 0, weights);
       perToken += weightBytes(table) / paddedRows(table);
     }
-    if (step.kernel.startsWith('attention')) {
-      perPosition += 2 * cacheBytesPerPosition(config, kvOf(step.kernel));
-    }
+    if (step.kernel.startsWith('attention')) perPosition += 2 * cacheBytesPerPosition(config, kvOf(step.kernel));
     // Three older inputs of the convolution and a number of state, for each channel.
-    if (step.kernel.startsWith('mamba')) state += 4 * (3 + 1) * config.hiddenDim;
+    if (step.kernel.startsWith('mamba')) fixed += 4 * (3 + 1) * config.hiddenDim;
   }
-  const fixed = [...read].reduce((n, weight) => n + weightBytes(weight), state);
+  for (const weight of read) fixed += weightBytes(weight);
   return { fixed, perToken, perPosition };
 }
 
 function kvOf(kernel: string): KvType {
-  const found = /^attention(F32|F16|I8|I4)/.exec(kernel)?.[1]?.toLowerCase();
-  return found as KvType;
+  return /^attention(F32|F16|I8|I4)/.exec(kernel)![1]!.toLowerCase() as KvType;
 }
 
 /** Packed numbers and scales, padding included, as they are and not as they were promised: scales may be fewer. */
@@ -61,6 +60,7 @@ export function weightBytes(w: Weight): number {
     case 'binary':
       return paddedRows(w) * w.paddedCols * (1 / 8 + 2 / w.blockCols);
     case 'i8row':
+    case 'i8planes':
       return paddedRows(w) * (w.paddedCols + 4);
     case 'i8block':
       return w.rows * w.cols * (1 + 4 / w.blockCols);
@@ -71,9 +71,13 @@ export function weightBytes(w: Weight): number {
   }
 }
 
+function lowPlaneBytes(w: Weight): number {
+  return w.kind === 'i8planes' ? (paddedRows(w) * w.paddedCols) / 2 : 0;
+}
+
 function paddedRows(w: Weight): number {
   if (w.kind === 'vector') return 1;
-  return w.kind === 'ternary' || w.kind === 'binary' || w.kind === 'i8row' ? roundUp(w.rows, BLOCK_ROWS) : w.rows;
+  return 'paddedCols' in w ? roundUp(w.rows, BLOCK_ROWS) : w.rows;
 }
 
 function weightAt({ kernel, args }: Step, argument: number, weights: ReadonlyMap<number, Weight>): Weight {

@@ -278,3 +278,46 @@ it('a draw from 128256 tokens takes a millisecond or so', () => {
   // Far above what is measured: a sort of the whole vocabulary takes longer still.
   expect(times.usual).toBeLessThan(15);
 });
+
+describe('decisive', () => {
+  it('is how many of the greatest logits a draw depends on', () => {
+    const of = (options: SamplingOptions, rows = 5000, vocabSize = 5000) =>
+      new Sampler({ ...plain, ...options }, vocabSize).decisive(rows);
+    expect(of({ temperature: 0 })).toBe(1);
+    expect(of({ topK: 40 })).toBe(40);
+    expect(of({ topK: 40, topP: 0.9, minP: 0.1 })).toBe(40);
+    expect(of({ temperature: 0, topK: 40, repetitionPenalty: 1.1, penaltyWindow: 20 })).toBe(21);
+    expect(of({ topK: 40, repetitionPenalty: 1.1, penaltyWindow: 0 })).toBe(40);
+    // Rows that are no token.
+    expect(of({ temperature: 0 }, 5000, 4990)).toBe(11);
+    for (const all of [
+      { topK: 0, topP: 0.9 },
+      { topK: 40, repetitionPenalty: 0.9 },
+      { topK: 40, presencePenalty: -0.1 },
+      { topK: 40, frequencyPenalty: -0.1 },
+      { topK: 40, presencePenalty: 1, penaltyWindow: 5000 },
+    ])
+      expect(of(all), JSON.stringify(all)).toBe(0);
+    expect(of({ topK: 40 }, 39, 39)).toBe(0);
+  });
+
+  it('of them are enough', () => {
+    for (let seed = 0; seed < 200; seed++) {
+      const logits = logitsOf(900, seed);
+      const history = Array.from({ length: 30 }, (_, i) => (i * 37 + seed) % 900);
+      history.push(...likeliest(logits, 900, 8));
+      const options: SamplingOptions = [
+        { temperature: 0, repetitionPenalty: 1.5, presencePenalty: 0.5 },
+        { topK: 5, topP: 0.9 },
+        { topK: 20, frequencyPenalty: 0.7, minP: 0.02 },
+      ][seed % 3]!;
+      const sampler = () => new Sampler({ ...plain, ...options, seed }, 890);
+      const top = sampler().decisive(900);
+      expect(top).toBeGreaterThan(0);
+      const ids = likeliest(logits, 900, top);
+      const least = logits[ids.at(-1)!]!;
+      const rough = logits.map((x, id) => (ids.includes(id) ? x : Math.min(x * 0.9, least - 1e-3)));
+      expect(sampler().sample(rough, history)).toBe(sampler().sample(logits, history));
+    }
+  });
+});
