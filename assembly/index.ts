@@ -5,6 +5,7 @@ export { packH4, packH4F16, embedH4 } from './kernels/head-pack';
 export { embedF32, embedF16, embedI8Block, embedI8Row, embedTernary, embedBinary } from './kernels/embed';
 export { rmsNormF32, rmsNormQuantizeI8, quantizeI8, rmsNormHeadsF32 } from './kernels/norm';
 export { matmulTernaryDot } from './kernels/ternary-dot';
+export { matmulTernaryPaired } from './kernels/ternary-paired';
 export { matmulTernaryI16 } from './kernels/ternary-i16';
 export { matmulTernaryWide } from './kernels/ternary-wide';
 export { tileI16, matmulTernaryTiled } from './kernels/ternary-tiled';

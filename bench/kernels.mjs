@@ -118,9 +118,10 @@ const digitTiled = (name, tokens, digits = 2) => ({
     );
   },
 });
-const relaxedOnly = /Dot|I16/;
+const relaxedOnly = /Dot|Paired|I16/;
 const cases = [
   rowKernel('matmulTernaryDot'),
+  rowKernel('matmulTernaryPaired'),
   rowKernel('matmulTernaryI16'),
   rowKernel('matmulTernaryWide'),
   { ...rowKernel('matmulTernaryWide'), tokens: 4 },

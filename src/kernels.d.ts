@@ -20,6 +20,7 @@ export interface Kernels {
   quantizeI8(x: number, q: number, scale: number, dim: number, xStride: number, cols: number, begin: number, end: number): void;
   rmsNormHeadsF32(x: number, w: number, heads: number, headDim: number, xStride: number, eps: number, begin: number, end: number): void;
   matmulTernaryDot(w: number, scales: number, q: number, qScale: number, y: number, cols: number, blockCols: number, yStride: number, add: number, tokens: number, begin: number, end: number, scratch: number): void;
+  matmulTernaryPaired(w: number, scales: number, q: number, qScale: number, y: number, cols: number, blockCols: number, yStride: number, add: number, tokens: number, begin: number, end: number, scratch: number): void;
   matmulTernaryI16(w: number, scales: number, q: number, qScale: number, y: number, cols: number, blockCols: number, yStride: number, add: number, tokens: number, begin: number, end: number, scratch: number): void;
   matmulTernaryWide(w: number, scales: number, q: number, qScale: number, y: number, cols: number, blockCols: number, yStride: number, add: number, tokens: number, begin: number, end: number, scratch: number): void;
   tileI16(q: number, at: number, cols: number, begin: number, end: number): void;

@@ -44,6 +44,7 @@ export async function loadModel(source: ModelSource, options: LoadOptions, platf
         signal,
       },
       rowKernel: options.kernel,
+      revectorized: options.revectorize,
       onProgress: (loadedBytes, totalBytes) => onProgress?.({ phase: 'weights', loadedBytes, totalBytes }),
     };
     const engine = await Engine.create(setup);

@@ -13,19 +13,32 @@ const PAIRS: usize = memory.data<u16>([259, 259, 259, 259, 259, 259, 259, 259]);
 const QUADS: usize = memory.data<u16>([1, 9, 1, 9, 1, 9, 1, 9]);
 const ENTRY_MASK: usize = memory.data<u16>([0x1fe0, 0x1fe0, 0x1fe0, 0x1fe0, 0x1fe0, 0x1fe0, 0x1fe0, 0x1fe0]);
 
+/** Four columns of four tokens, `cols` apart: a word of tokens for each column. */
+@inline function fourColumns(p: usize, cols: usize): v128 {
+  let v = v128.load32_lane(p + cols, v128.load32_zero(p), 1);
+  v = v128.load32_lane(p + 3 * cols, v128.load32_lane(p + 2 * cols, v, 2), 3);
+  return i8x16.shuffle(v, v, 0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+}
+
+/** Eight tokens from p on of four columns -> d, the columns 32 bytes apart. */
+@inline function tileEight(p: usize, cols: usize, d: usize): void {
+  const a = fourColumns(p, cols), b = fourColumns(p + 4 * cols, cols);
+  const low = i8x16.shuffle(a, b, 0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23);
+  const high = i8x16.shuffle(a, b, 8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31);
+  v128.store(d, i16x8.extend_low_i8x16_s(low));
+  v128.store(d, i16x8.extend_high_i8x16_s(low), 32);
+  v128.store(d, i16x8.extend_low_i8x16_s(high), 64);
+  v128.store(d, i16x8.extend_high_i8x16_s(high), 96);
+}
+
 /** q [T, cols] i8 -> at [tile, cols, 16] i16.         tiles [begin, end) of 16 tokens */
 export function tileI16(q: usize, at: usize, cols: i32, begin: i32, end: i32): void {
   for (let tile = begin; tile < end; tile++) {
     const base = q + <usize>tile * cols * TILE_TOKENS;
     let d = at + ((<usize>tile * cols * TILE_TOKENS) << 1);
     for (let p = base, e = base + cols; p < e; p += 4, d += 128) {
-      for (let t: usize = 0; t < <usize>TILE_TOKENS; t++) {
-        const v = load<u32>(p + t * cols);
-        store<i16>(d + (t << 1), <i8>v);
-        store<i16>(d + (t << 1), <i8>(v >> 8), 32);
-        store<i16>(d + (t << 1), <i8>(v >> 16), 64);
-        store<i16>(d + (t << 1), <i8>(v >> 24), 96);
-      }
+      tileEight(p, cols, d);
+      tileEight(p + 8 * <usize>cols, cols, d + 16);
     }
   }
 }
@@ -88,40 +101,45 @@ export function indexSpan(w: usize, index: usize, rows: i32, cols: i32, groupByt
   }
 }
 
+@inline function addRow(tables: usize, index: usize, sums: usize): void {
+  let c0 = v128.load(sums), c1 = v128.load(sums, 16);
+  let x = load<u32>(index);
+  let i: usize = tables + (x & 0xffff);
+  c0 = i16x8.add(c0, v128.load(i));
+  c1 = i16x8.add(c1, v128.load(i, 16));
+  i = tables + (x >> 16);
+  c0 = i16x8.add(c0, v128.load(i, 2592));
+  c1 = i16x8.add(c1, v128.load(i, 2608));
+  x = load<u32>(index, 1 * PLANE_BYTES);
+  i = tables + (x & 0xffff);
+  c0 = i16x8.add(c0, v128.load(i, 5184));
+  c1 = i16x8.add(c1, v128.load(i, 5200));
+  i = tables + (x >> 16);
+  c0 = i16x8.add(c0, v128.load(i, 7776));
+  c1 = i16x8.add(c1, v128.load(i, 7792));
+  x = load<u32>(index, 2 * PLANE_BYTES);
+  i = tables + (x & 0xffff);
+  c0 = i16x8.add(c0, v128.load(i, 10368));
+  c1 = i16x8.add(c1, v128.load(i, 10384));
+  i = tables + (x >> 16);
+  c0 = i16x8.add(c0, v128.load(i, 12960));
+  c1 = i16x8.add(c1, v128.load(i, 12976));
+  x = load<u32>(index, 3 * PLANE_BYTES);
+  i = tables + (x & 0xffff);
+  c0 = i16x8.add(c0, v128.load(i, 15552));
+  c1 = i16x8.add(c1, v128.load(i, 15568));
+  i = tables + (x >> 16);
+  c0 = i16x8.add(c0, v128.load(i, 18144));
+  c1 = i16x8.add(c1, v128.load(i, 18160));
+  v128.store(sums, c0);
+  v128.store(sums, c1, 16);
+}
+
 /** sums[row] += the eight table entries of each row; sums [rows, 16] i16. */
 export function addEntries(tables: usize, index: usize, sums: usize, rows: i32): void {
-  for (const e = index + (<usize>rows << 2); index < e; index += 4, sums += 32) {
-    let c0 = v128.load(sums), c1 = v128.load(sums, 16);
-    let x = load<u32>(index);
-    let i: usize = tables + (x & 0xffff);
-    c0 = i16x8.add(c0, v128.load(i));
-    c1 = i16x8.add(c1, v128.load(i, 16));
-    i = tables + (x >> 16);
-    c0 = i16x8.add(c0, v128.load(i, 2592));
-    c1 = i16x8.add(c1, v128.load(i, 2608));
-    x = load<u32>(index, 1 * PLANE_BYTES);
-    i = tables + (x & 0xffff);
-    c0 = i16x8.add(c0, v128.load(i, 5184));
-    c1 = i16x8.add(c1, v128.load(i, 5200));
-    i = tables + (x >> 16);
-    c0 = i16x8.add(c0, v128.load(i, 7776));
-    c1 = i16x8.add(c1, v128.load(i, 7792));
-    x = load<u32>(index, 2 * PLANE_BYTES);
-    i = tables + (x & 0xffff);
-    c0 = i16x8.add(c0, v128.load(i, 10368));
-    c1 = i16x8.add(c1, v128.load(i, 10384));
-    i = tables + (x >> 16);
-    c0 = i16x8.add(c0, v128.load(i, 12960));
-    c1 = i16x8.add(c1, v128.load(i, 12976));
-    x = load<u32>(index, 3 * PLANE_BYTES);
-    i = tables + (x & 0xffff);
-    c0 = i16x8.add(c0, v128.load(i, 15552));
-    c1 = i16x8.add(c1, v128.load(i, 15568));
-    i = tables + (x >> 16);
-    c0 = i16x8.add(c0, v128.load(i, 18144));
-    c1 = i16x8.add(c1, v128.load(i, 18160));
-    v128.store(sums, c0);
-    v128.store(sums, c1, 16);
+  for (const e = index + (<usize>rows << 2); index < e; index += 8, sums += 64) {
+    addRow(tables, index + 0, sums + 0);
+    addRow(tables, index + 4, sums + 32);
   }
 }
 

@@ -75,7 +75,7 @@ export const modelOptions = {
   },
   kernel: {
     type: 'choice',
-    choices: ['dot', 'i16', 'wide'] satisfies RowKernel[],
+    choices: ['dot', 'paired', 'i16', 'wide'] satisfies RowKernel[],
     help: 'advanced: which kernel multiplies single tokens',
     otherwise: 'the fastest here',
   },

@@ -6,8 +6,18 @@ import { type NeedyStep, wholeRows } from './matmul.ts';
 import type { BuilderOptions, Quantized, Value } from './types.ts';
 import type { I8PlanesMatrix } from './weights.ts';
 
-const ESTIMATES = { dot: 'matmulHead4Dot', i16: 'matmulHead4I16', wide: 'matmulHead4Wide' } as const;
-const REFINE = { dot: 'headRefineDot', i16: 'headRefineWide', wide: 'headRefineWide' } as const;
+const ESTIMATES = {
+  dot: 'matmulHead4Dot',
+  paired: 'matmulHead4Dot',
+  i16: 'matmulHead4I16',
+  wide: 'matmulHead4Wide',
+} as const;
+const REFINE = {
+  dot: 'headRefineDot',
+  paired: 'headRefineDot',
+  i16: 'headRefineWide',
+  wide: 'headRefineWide',
+} as const;
 
 export interface FastHead {
   /** The rows, and their logits. */

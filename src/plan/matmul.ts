@@ -23,12 +23,32 @@ import {
   type TernaryMatrix,
 } from './weights.ts';
 
-const TERNARY_ROWS = { dot: 'matmulTernaryDot', i16: 'matmulTernaryI16', wide: 'matmulTernaryWide' } as const;
+const TERNARY_ROWS = {
+  dot: 'matmulTernaryDot',
+  paired: 'matmulTernaryPaired',
+  i16: 'matmulTernaryI16',
+  wide: 'matmulTernaryWide',
+} as const;
 // Two i32 relaxed dots a vector: where they are emulated, widening is faster (docs/LOG.md).
-const I8_ROWS = { dot: 'matmulI8RowDot', i16: 'matmulI8RowWide', wide: 'matmulI8RowWide' } as const;
+const I8_ROWS = {
+  dot: 'matmulI8RowDot',
+  paired: 'matmulI8RowDot',
+  i16: 'matmulI8RowWide',
+  wide: 'matmulI8RowWide',
+} as const;
 const DIGIT_ROWS = {
-  ternary: { dot: 'matmulTernaryDigitsDot', i16: 'matmulTernaryDigitsWide', wide: 'matmulTernaryDigitsWide' },
-  binary: { dot: 'matmulBinaryDigitsDot', i16: 'matmulBinaryDigitsWide', wide: 'matmulBinaryDigitsWide' },
+  ternary: {
+    dot: 'matmulTernaryDigitsDot',
+    paired: 'matmulTernaryDigitsDot',
+    i16: 'matmulTernaryDigitsWide',
+    wide: 'matmulTernaryDigitsWide',
+  },
+  binary: {
+    dot: 'matmulBinaryDigitsDot',
+    paired: 'matmulBinaryDigitsDot',
+    i16: 'matmulBinaryDigitsWide',
+    wide: 'matmulBinaryDigitsWide',
+  },
 } as const;
 const DIGIT_TILES = { ternary: 'matmulTernaryDigitsTiled', binary: 'matmulBinaryDigitsTiled' } as const;
 

@@ -5,7 +5,8 @@ import type { Plan } from './plan.ts';
 import { roundUp, type Vector, type Weight } from './weights.ts';
 
 export type KvType = 'f32' | 'f16' | 'i8' | 'i4';
-export type RowKernel = 'dot' | 'i16' | 'wide';
+/** How rows are multiplied by single tokens; 'paired' is 'dot' as V8's revectorizer wants it. */
+export type RowKernel = 'dot' | 'paired' | 'i16' | 'wide';
 /**
  * What ternary and binary matrices are multiplied with: int8 with a scale per token (how BitNet is trained), or
  * digits with a scale per block: one, two (weight-only models: 3e-5 from f32), three (as exact as f32).

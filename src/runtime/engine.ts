@@ -19,7 +19,7 @@ import { chooseRowKernel, compile, hasThreads, type Variant } from './variant.ts
 import { Walker } from './walk.ts';
 
 /** Rest tokens of a chunk from this many on are padded to a tile: cheaper than a row kernel for each (docs/LOG.md). */
-const PAD_TO_TILE_FROM = { dot: 13, i16: 10, wide: 7 } as const;
+const PAD_TO_TILE_FROM = { dot: 13, paired: 13, i16: 10, wide: 7 } as const;
 
 export interface EngineSetup extends EngineOptions {
   readonly platform: Platform;
@@ -29,6 +29,8 @@ export interface EngineSetup extends EngineOptions {
   readonly jobs: readonly PackingJob[];
   readonly variant: Variant;
   readonly rowKernel?: RowKernel;
+  /** V8's revectorizer is on. */
+  readonly revectorized?: boolean;
   readonly signal?: AbortSignal;
   readonly onProgress?: (loadedBytes: number, totalBytes: number) => void;
 }
@@ -113,7 +115,7 @@ export class Engine {
     const what = `the model with a context of ${setup.capacity}`;
     const memory = createMemory(memoryPlan.oneSessionBytes, memoryPlan.totalBytes, shared, what);
     const kernels = await instantiate(modules, memory);
-    const rowKernel = chooseRowKernel(kernels, variant, setup.rowKernel);
+    const rowKernel = chooseRowKernel(kernels, variant, setup.rowKernel, setup.revectorized);
     const layout = new Layout(base);
     const control = layout.allocate('control', L.CONTROL_BYTES);
     const staging = layout.allocate('staging', stagingBytes(jobs));

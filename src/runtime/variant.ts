@@ -117,12 +117,20 @@ export async function chooseVariant(threads: boolean, wanted?: Variant): Promise
   return `${relaxed ? 'relaxed' : 'simd'}${threads ? '-threads' : ''}`;
 }
 
-/** The row kernel that suits this engine: the i32 relaxed dot where it is an instruction, else the i16 one. */
-export function chooseRowKernel(kernels: Kernels, variant: Variant, wanted?: RowKernel): RowKernel {
+/**
+ * The row kernel that suits this engine: the i32 relaxed dot where it is an instruction, else the i16 one. Where it is one
+ * of x86 (which has 256 bits then) and V8 pairs operations, the kernel written for that.
+ */
+export function chooseRowKernel(
+  kernels: Kernels,
+  variant: Variant,
+  wanted?: RowKernel,
+  revectorized = false,
+): RowKernel {
   const relaxed = variant.startsWith('relaxed');
   if (wanted !== undefined) {
-    if (!['dot', 'i16', 'wide'].includes(wanted))
-      throw new TernlightError('invalid-option', `options: kernel is "${wanted}", expected dot, i16 or wide`);
+    if (!['dot', 'paired', 'i16', 'wide'].includes(wanted))
+      throw new TernlightError('invalid-option', `options: kernel is "${wanted}", expected dot, paired, i16 or wide`);
     if (wanted !== 'wide' && !relaxed)
       throw new TernlightError(
         'environment',
@@ -131,5 +139,7 @@ export function chooseRowKernel(kernels: Kernels, variant: Variant, wanted?: Row
     return wanted;
   }
   if (!relaxed) return 'wide';
-  return kernels.relaxedDotProbe() !== 0 ? 'dot' : 'i16';
+  const probe = kernels.relaxedDotProbe();
+  if (probe === 1 && revectorized) return 'paired';
+  return probe !== 0 ? 'dot' : 'i16';
 }

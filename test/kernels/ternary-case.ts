@@ -7,8 +7,13 @@ import type { Arena } from './arena.ts';
 import { once } from './compare.ts';
 import type { Variant } from './variants.ts';
 
-export type RowKernel = 'matmulTernaryDot' | 'matmulTernaryI16' | 'matmulTernaryWide';
-export const ROW_KERNELS: readonly RowKernel[] = ['matmulTernaryDot', 'matmulTernaryI16', 'matmulTernaryWide'];
+export const ROW_KERNELS = [
+  'matmulTernaryDot',
+  'matmulTernaryPaired',
+  'matmulTernaryI16',
+  'matmulTernaryWide',
+] as const;
+export type RowKernel = (typeof ROW_KERNELS)[number];
 
 export interface Shape {
   rows: number;

@@ -5,7 +5,7 @@ import { VARIANTS, validates } from '../../src/runtime/variant.ts';
 import { hasTruth, truthJson, truthPath } from '../truth.ts';
 import { collect } from './compare.ts';
 
-const KERNELS = ['dot', 'i16', 'wide'] as const;
+const KERNELS = ['dot', 'paired', 'i16', 'wide'] as const;
 
 /** Text of the packaged model's kind, longer than its longest chunk. */
 const PROMPT = 'Once upon a time, there was a little girl named Lily. She had a red ball and a big dog. '.repeat(8);
