@@ -6,6 +6,7 @@ import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync,
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { deflateSync } from 'node:zlib';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 process.chdir(root);
@@ -28,10 +29,11 @@ async function buildWasm() {
   for (const [target, entry] of Object.entries(COMPILED))
     run(asc, [entry, '--config', 'asconfig.json', '--target', target]);
   writeIfChanged('src/kernels.d.ts', kernelTypes(readFileSync('build/simd-threads.d.ts', 'utf8')));
-  const base64 = MODULES.map((v) => `  '${v}': '${readFileSync(`build/${v}.wasm`).toString('base64')}',`);
-  writeFileSync('build/wasm.js', `export const wasmBase64 = {\n${base64.join('\n')}\n};\n`);
+  const deflated = (v) => deflateSync(readFileSync(`build/${v}.wasm`), { level: 9 }).toString('base64');
+  const base64 = MODULES.map((v) => `  '${v}': '${deflated(v)}',`);
+  writeFileSync('build/wasm.js', `export const wasmDeflated = {\n${base64.join('\n')}\n};\n`);
   const keys = MODULES.map((v) => `  readonly '${v}': string;`);
-  writeFileSync('build/wasm.d.ts', `export declare const wasmBase64: {\n${keys.join('\n')}\n};\n`);
+  writeFileSync('build/wasm.d.ts', `export declare const wasmDeflated: {\n${keys.join('\n')}\n};\n`);
   // As the engine makes them when it is loaded: for benchmarks of kernels.
   await bundle({ entryPoints: ['src/runtime/unshared.ts'], outfile: 'build/unshared.mjs' });
   const { unshared } = await import(pathToFileURL('build/unshared.mjs'));

@@ -1,5 +1,5 @@
 // Chooses one of the four builds and, by asking the engine, its fastest row kernel. Every choice gives the same bits.
-import { wasmBase64 } from '#wasm';
+import { wasmDeflated } from '#wasm';
 import { TernlightError } from '../errors.ts';
 import type { Kernels } from '../kernels.d.ts';
 import type { RowKernel } from '../plan/types.ts';
@@ -10,38 +10,38 @@ export const VARIANTS = ['simd', 'relaxed', 'simd-threads', 'relaxed-threads'] a
 export type Variant = (typeof VARIANTS)[number];
 
 /** The parts of the builds, as they come. */
-type Part = keyof typeof wasmBase64;
-const bytesOf = new Map<Part, Uint8Array<ArrayBuffer>>();
+type Part = keyof typeof wasmDeflated;
+const bytesOf = new Map<Part, Promise<Uint8Array<ArrayBuffer>>>();
 
-function partBytes(part: Part, threads: boolean): Uint8Array<ArrayBuffer> {
+async function partBytes(part: Part, threads: boolean): Promise<Uint8Array<ArrayBuffer>> {
   let bytes = bytesOf.get(part);
   if (!bytes) {
-    bytes = decoded(wasmBase64[part]);
+    bytes = inflated(wasmDeflated[part]);
     bytesOf.set(part, bytes);
   }
-  return threads ? bytes : unshared(bytes);
+  return threads ? bytes : unshared(await bytes);
 }
 
 /** A build's modules: all kernels, and for a relaxed build those that relaxed SIMD makes faster, which replace some. */
-export function variantBytes(variant: Variant): Uint8Array<ArrayBuffer>[] {
+function variantBytes(variant: Variant): Promise<Uint8Array<ArrayBuffer>[]> {
   const parts: Part[] = variant.startsWith('relaxed') ? ['simd-threads', 'relaxed-threads'] : ['simd-threads'];
-  return parts.map((part) => partBytes(part, hasThreads(variant)));
+  return Promise.all(parts.map((part) => partBytes(part, hasThreads(variant))));
 }
 
 /** Whether this engine accepts a build. */
-export function validates(variant: Variant): boolean {
-  return variantBytes(variant).every((bytes) => WebAssembly.validate(bytes));
+export async function validates(variant: Variant): Promise<boolean> {
+  return (await variantBytes(variant)).every((bytes) => WebAssembly.validate(bytes));
 }
 
-export function compile(variant: Variant): Promise<WebAssembly.Module[]> {
-  return Promise.all(variantBytes(variant).map((bytes) => WebAssembly.compile(bytes)));
+export async function compile(variant: Variant): Promise<WebAssembly.Module[]> {
+  return Promise.all((await variantBytes(variant)).map((bytes) => WebAssembly.compile(bytes)));
 }
 
-function decoded(base64: string): Uint8Array<ArrayBuffer> {
-  const text = atob(base64);
-  const bytes = new Uint8Array(text.length);
-  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
-  return bytes;
+/** Base64 of zlib's format: base64 alone keeps a compressing server from finding what repeats. */
+async function inflated(base64: string): Promise<Uint8Array<ArrayBuffer>> {
+  const deflated = Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
+  const stream = new Blob([deflated]).stream().pipeThrough(new DecompressionStream('deflate'));
+  return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
 export function hasThreads(variant: Variant): boolean {
@@ -68,7 +68,7 @@ export function canShareMemory(): boolean {
  * the baseline tier, which a cold start meets.
  */
 async function relaxedWorks(): Promise<boolean> {
-  if (!validates('relaxed')) return false;
+  if (!(await validates('relaxed'))) return false;
   const memory = new WebAssembly.Memory({ initial: 2, maximum: 2 });
   const kernels = await instantiate(await compile('relaxed'), memory);
   // 32 rows x 32 columns: row r, column k has code (r + k) % 3; activations alternate in sign and size.
@@ -95,10 +95,10 @@ async function relaxedWorks(): Promise<boolean> {
 
 /** The best build that this engine runs; `threads` says whether shared memory will be used. */
 export async function chooseVariant(threads: boolean, wanted?: Variant): Promise<Variant> {
-  if (typeof WebAssembly === 'undefined' || !validates('simd'))
+  if (typeof WebAssembly === 'undefined' || typeof DecompressionStream === 'undefined' || !(await validates('simd')))
     throw new TernlightError(
       'environment',
-      'environment: this engine has no WebAssembly SIMD, expected Chrome 91, Firefox 89, Safari 16.4, Node 16 or later',
+      'environment: this engine has no WebAssembly SIMD or no DecompressionStream, expected Chrome 91, Firefox 113, Safari 16.4, Node 20, Deno 1.19, Bun 1.3.3 or later',
     );
   if (wanted !== undefined) {
     if (!VARIANTS.includes(wanted))

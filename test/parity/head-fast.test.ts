@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { type GenerateOptions, type LoadOptions, load, packagedModel } from '../../src/index.ts';
 import { loadModel } from '../../src/load.ts';
 import { nodePlatform } from '../../src/platform/node.ts';
-import { VARIANTS, validates } from '../../src/runtime/variant.ts';
 import { collect } from './compare.ts';
+import { configurations } from './configurations.ts';
 
 const PROMPT = 'Once upon a time, there was a little girl named Lily. She had a red ball and';
 
@@ -17,18 +17,6 @@ const SAMPLINGS: Record<string, GenerateOptions> = {
   'penalties that raise': { repetitionPenalty: 0.7, temperature: 0 },
   'greedy with drafts': { temperature: 0, speculation: { draft: 4 } },
 };
-
-function configurations(): [string, LoadOptions][] {
-  return VARIANTS.filter((variant) => {
-    if (validates(variant)) return true;
-    console.log(`skipped: build ${variant} (this engine does not accept it)`);
-    return false;
-  }).flatMap((variant) =>
-    (['dot', 'i16', 'wide'] as const)
-      .filter((kernel) => kernel === 'wide' || variant.startsWith('relaxed'))
-      .map((kernel) => [`${variant}, ${kernel}`, { variant, kernel, threads: variant.endsWith('threads') ? 2 : 1 }]),
-  );
-}
 
 async function idsOf(options: LoadOptions): Promise<Record<string, unknown>> {
   const model = await load(undefined, options);
@@ -45,7 +33,7 @@ async function idsOf(options: LoadOptions): Promise<Record<string, unknown>> {
 describe('the fast head', () => {
   it('draws what the int8 head draws', async () => {
     const want = await idsOf({ head: 'int8', threads: 1 });
-    for (const [name, options] of configurations())
+    for (const [name, options] of await configurations([1, 2]))
       expect(await idsOf({ ...options, head: 'fast' }), name).toEqual(want);
   });
 

@@ -1,11 +1,9 @@
 // One setting, one answer: builds, kernels, threads and chunks may not change a bit of any logit.
 import { describe, expect, it } from 'vitest';
 import { type LoadOptions, load } from '../../src/index.ts';
-import { VARIANTS, validates } from '../../src/runtime/variant.ts';
 import { hasTruth, truthJson, truthPath } from '../truth.ts';
 import { collect } from './compare.ts';
-
-const KERNELS = ['dot', 'paired', 'i16', 'wide'] as const;
+import { configurations } from './configurations.ts';
 
 /** Text of the packaged model's kind, longer than its longest chunk. */
 const PROMPT = 'Once upon a time, there was a little girl named Lily. She had a red ball and a big dog. '.repeat(8);
@@ -19,23 +17,6 @@ async function logitBits(
   const rows = await collect(model.logits(ids));
   await model.dispose();
   return rows.map((row) => new Uint32Array(row.buffer));
-}
-
-function configurations(): [name: string, options: LoadOptions][] {
-  const all: [string, LoadOptions][] = [];
-  for (const variant of VARIANTS) {
-    if (!validates(variant)) {
-      console.log(`skipped: build ${variant} (this engine does not accept it)`);
-      continue;
-    }
-    for (const kernel of KERNELS) {
-      if (kernel !== 'wide' && !variant.startsWith('relaxed')) continue;
-      for (const threads of variant.endsWith('threads') ? [1, 2, 3] : [1]) {
-        all.push([`${variant}, ${kernel}, ${threads} threads`, { variant, kernel, threads }]);
-      }
-    }
-  }
-  return all;
 }
 
 /** The same ids fed in pieces of `size`, each row of logits. */
@@ -60,7 +41,7 @@ describe('bits', () => {
     const ids = (await model.tokenize(PROMPT)).slice(0, 150);
     await model.dispose();
     expect(ids.length).toBe(150);
-    const all = configurations();
+    const all = await configurations([1, 2, 3]);
     expect(all.length).toBeGreaterThanOrEqual(4);
     let first: Uint32Array[] | undefined;
     for (const [name, options] of all) {
@@ -105,7 +86,7 @@ describe('bits', () => {
     it(`of threads, kernels and chunks are equal (${name}, ${JSON.stringify(chosen)})`, async () => {
       const ids = Array.from({ length: 70 }, (_, i) => (i * 37 + 5) % 250);
       const source = truthPath(name);
-      const all = configurations();
+      const all = await configurations([1, 2, 3]);
       const first = await logitBits(source, ids, { ...all[0]![1], ...chosen });
       for (const [label, options] of all.slice(1)) {
         const rows = await logitBits(source, ids, { ...options, ...chosen });
@@ -129,7 +110,7 @@ describe('bits', () => {
       const { tokens } = cases[2]!;
       expect(tokens.length).toBe(600);
       const source = truthPath(`${name}.gguf`);
-      const all = configurations();
+      const all = await configurations([1, 2, 3]);
       const first = await logitBits(source, tokens, all[0]![1]);
       for (const [label, options] of all.slice(1)) {
         const rows = await logitBits(source, tokens, options);
