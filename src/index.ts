@@ -1,13 +1,22 @@
 // The public API and its types, nothing else.
 
 import { engine } from '#engine';
+import type { Environment } from './environment.ts';
 import type { Model } from './generate/model.ts';
 import type { Inspection } from './inspect.ts';
 import type { ModelSource } from './open.ts';
 import type { Tokenizer } from './tokenizer/types.ts';
 import type { LoadOptions } from './understand.ts';
 
-const { currentPlatform, inspectModel, loadModel, loadRemote, loadTokenizerOf, ...parts } = engine();
+const {
+  currentPlatform,
+  examine: examineOn,
+  inspectModel,
+  loadModel,
+  loadRemote,
+  loadTokenizerOf,
+  ...parts
+} = engine();
 
 /** The model in the package, a small one that writes stories. Bundlers copy the file that this address names. */
 export const packagedModel = new URL('../model/tinystories-bitnet-11m.gguf', import.meta.url);
@@ -36,8 +45,14 @@ export function loadTokenizer(
   return loadTokenizerOf(source ?? packagedModel, currentPlatform(), options);
 }
 
+/** What these surroundings offer, what is missing and how to get it, and what speed to expect. Takes about a second. */
+export function examine(options: { measure?: boolean } = {}): Promise<Environment> {
+  return examineOn(currentPlatform(), options);
+}
+
 export const { TernlightError, chatFormNames, syntheticNames } = parts;
 export type TernlightError = InstanceType<typeof TernlightError>;
+export type { Environment, Finding } from './environment.ts';
 export type { ErrorCode } from './errors.ts';
 export type { ByteSource, FileSet } from './formats/types.ts';
 export type { Model, ModelInfo, Session } from './generate/model.ts';

@@ -54,6 +54,7 @@ export function nodePlatform(): Platform {
     mayBlock: true,
     ...(knowsRevectorizer() && { revectorize }),
     spawn,
+    hello: 'require("node:worker_threads").parentPort.postMessage(1)',
     openPath,
   };
 }

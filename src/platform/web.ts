@@ -45,5 +45,6 @@ export function webPlatform(): Platform {
     // A page's own thread may not wait; its workers may.
     mayBlock: typeof window === 'undefined',
     spawn,
+    hello: 'postMessage(1)',
   };
 }
