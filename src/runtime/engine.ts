@@ -20,8 +20,8 @@ import { TensorReader } from './tensor-reader.ts';
 import { chooseRowKernel, compile, hasThreads, type Variant } from './variant.ts';
 import { Walker } from './walk.ts';
 
-/** Rest tokens of a chunk from this many on are padded to a tile: cheaper than a row kernel for each (docs/LOG.md). */
-const PAD_TO_TILE_FROM = { dot: 13, paired: 13, i16: 10, wide: 7 } as const;
+/** Rest tokens of a chunk from this many on are padded to a tile: cheaper than a row kernel (docs/LOG.md). */
+const PAD_TO_TILE_FROM = { dot: 14, paired: 14, i16: 13, wide: 12 } as const;
 
 export interface EngineSetup extends EngineOptions {
   readonly platform: Platform;
