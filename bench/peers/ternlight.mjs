@@ -1,10 +1,10 @@
 // A turn of ternlight, in Node and in pages. Greedy choice is made here, in JavaScript, from the logits.
 import { measure } from './turn.mjs';
 
-/** @param options { library: address of dist/ternlight.js, source, threads, counts } */
-export async function turn({ library, source, threads, counts }) {
+/** @param options { library: address of dist/ternlight.js, source, threads, counts, options: of load } */
+export async function turn({ library, source, threads, counts, options }) {
   const { load } = await import(library);
-  const model = await load(source, { threads, contextLength: 1024 });
+  const model = await load(source, { threads, contextLength: 1024, ...options });
   const { info } = model;
   if (info.threads !== threads) throw new Error(`ternlight: ${info.threads} threads, expected ${threads}`);
   const engine = engineOf(await model.session());
@@ -28,7 +28,7 @@ export const engineOf = (session) => ({
   async decode(id, count) {
     const chosen = [];
     while (chosen.length < count) {
-      id = likeliest(await session.feed([id]));
+      id = likeliest(await session.feed([id], undefined, 1));
       chosen.push(id);
     }
     return chosen;
