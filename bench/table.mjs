@@ -73,7 +73,7 @@ function markdown({ date, machine, versions, repeats, results, ratios }) {
   const seen = Object.entries(versions).filter(([name]) => !name.startsWith('@'));
   return [
     `${cpu}, ${cores} cores, ${os}, ${date.slice(0, 10)}:`,
-    `${seen.map((pair) => pair.join(' ')).join(', ')}.`,
+    `Versions: ${seen.map((pair) => pair.join(' ')).join(', ')}.`,
     `Tokens per second with ${threads.join(' / ')} threads, medians of ${repeats} rounds; ratios are medians of those of the rounds.`,
     '',
     ...lines.map((cells) => `| ${cells.join(' | ')} |`),
