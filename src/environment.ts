@@ -50,7 +50,7 @@ export async function examine(platform: Platform, { measure = true } = {}): Prom
   }
   const worker = await startsWorker(platform);
   add('workers', worker === undefined, worker ?? 'one from text starts');
-  const { threads, note } = chooseThreads({}, { ...platform, mayBlock: true });
+  const { threads } = chooseThreads({}, { ...platform, mayBlock: true });
   const shared = canShareMemory();
   add(
     'shared memory',
@@ -76,8 +76,7 @@ export async function examine(platform: Platform, { measure = true } = {}): Prom
       kernel === 'dot' ? 'there' : 'emulated by this engine or processor: decoding takes about 1.5 times as long',
     );
   await addStorage(add);
-  const found = { runtime, cores, build, kernel, threads: shared ? threads : 1, findings };
-  if (note && shared) add('threads', false, note);
+  const found = { runtime, cores, build, kernel, threads, findings };
   if (!measure) return found;
   const trial = new Trial(kernels, memory, ROWS, COLS);
   const run = () => trial.run(TERNARY_ROWS[kernel]);

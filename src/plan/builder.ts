@@ -28,6 +28,7 @@ import {
   type Normed,
   type Plans,
   type Quantized,
+  unpaired,
   type Value,
 } from './types.ts';
 import {
@@ -175,7 +176,7 @@ export class Builder {
     const { nHeads, nKvHeads, headDim } = this.#o.config;
     const out = this.#value('attn', nHeads * headDim);
     const [keys, values] = this.#cacheOffset(layer);
-    const form = this.#o.rowKernel === 'dot' || this.#o.rowKernel === 'paired' ? 'Dot' : 'Wide';
+    const form = unpaired(this.#o.rowKernel) === 'dot' ? 'Dot' : 'Wide';
     const kernels = {
       f32: 'attentionF32',
       f16: 'attentionF16',

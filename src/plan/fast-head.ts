@@ -3,18 +3,16 @@
 import { HEAD_SPAN, HEAD_TOP, RANGE_HEAD, ROW_SUMS_BYTES, ROW_TOKENS } from '../../assembly/layout.ts';
 import { TernlightError } from '../errors.ts';
 import { type NeedyStep, wholeRows } from './matmul.ts';
-import type { BuilderOptions, Quantized, Value } from './types.ts';
+import { type BuilderOptions, type Quantized, unpaired, type Value } from './types.ts';
 import type { I8PlanesMatrix } from './weights.ts';
 
 const ESTIMATES = {
   dot: 'matmulHead4Dot',
-  paired: 'matmulHead4Dot',
   i16: 'matmulHead4I16',
   wide: 'matmulHead4Wide',
 } as const;
 const REFINE = {
   dot: 'headRefineDot',
-  paired: 'headRefineDot',
   i16: 'headRefineWide',
   wide: 'headRefineWide',
 } as const;
@@ -37,13 +35,14 @@ export function fastHeadSteps(
 ): NeedyStep[] {
   if (q.cols !== w.paddedCols) throw new TernlightError('internal', `plan: ${w.name} has no quantised input`);
   const cols = w.paddedCols;
+  const form = unpaired(rowKernel);
   const widened = 2 * ROW_TOKENS * cols;
   const between = [w.scales, q.q, q.scale, sums, y.address, peaks];
   const tokens = control + RANGE_HEAD;
   const top = control + HEAD_TOP;
   return [
     {
-      step: wholeRows(ESTIMATES[rowKernel], [w.address, ...between, cols, y.stride, tokens], w),
+      step: wholeRows(ESTIMATES[form], [w.address, ...between, cols, y.stride, tokens], w),
       scratchBytes: ROW_SUMS_BYTES + widened,
     },
     {
@@ -55,7 +54,7 @@ export function fastHeadSteps(
       scratchBytes: ROW_SUMS_BYTES + 2 * cols + 12 * (Math.ceil(w.rows / 32) + 8),
     },
     {
-      step: wholeRows(REFINE[rowKernel], [w.low, ...between, thresholds, cols, y.stride, tokens], w),
+      step: wholeRows(REFINE[form], [w.low, ...between, thresholds, cols, y.stride, tokens], w),
       scratchBytes: ROW_SUMS_BYTES + 4 * HEAD_SPAN + 16 + widened,
     },
   ];

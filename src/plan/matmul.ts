@@ -13,7 +13,7 @@ import {
 } from '../../assembly/layout.ts';
 import { TernlightError } from '../errors.ts';
 import type { Step } from './plan.ts';
-import type { BuilderOptions, Digits, Quantized, Value } from './types.ts';
+import { type BuilderOptions, type Digits, type Quantized, unpaired, type Value } from './types.ts';
 import {
   type BinaryMatrix,
   type FloatMatrix,
@@ -32,20 +32,17 @@ export const TERNARY_ROWS = {
 // Two i32 relaxed dots a vector: where they are emulated, widening is faster (docs/LOG.md).
 const I8_ROWS = {
   dot: 'matmulI8RowDot',
-  paired: 'matmulI8RowDot',
   i16: 'matmulI8RowWide',
   wide: 'matmulI8RowWide',
 } as const;
 const DIGIT_ROWS = {
   ternary: {
     dot: 'matmulTernaryDigitsDot',
-    paired: 'matmulTernaryDigitsDot',
     i16: 'matmulTernaryDigitsWide',
     wide: 'matmulTernaryDigitsWide',
   },
   binary: {
     dot: 'matmulBinaryDigitsDot',
-    paired: 'matmulBinaryDigitsDot',
     i16: 'matmulBinaryDigitsWide',
     wide: 'matmulBinaryDigitsWide',
   },
@@ -125,7 +122,7 @@ export function rowStep(
     return { step: wholeRows(TERNARY_ROWS[rowKernel], args, w), scratchBytes };
   }
   if (add) throw new TernlightError('internal', `plan: ${w.name} is an int8 matrix, which only heads are`);
-  return { step: wholeRows(I8_ROWS[rowKernel], [...inputs, y.stride, tokens], w), scratchBytes };
+  return { step: wholeRows(I8_ROWS[unpaired(rowKernel)], [...inputs, y.stride, tokens], w), scratchBytes };
 }
 
 /** A ternary or binary matrix times the single tokens of a range, as digits. */
@@ -139,7 +136,7 @@ export function digitRowStep(
 ): NeedyStep {
   const args = [w.address, w.scales, d.q, d.planeBytes, d.scales, y.address, ...digitShape(w, d), y.stride, add];
   return {
-    step: wholeRows(DIGIT_ROWS[w.kind][rowKernel], [...args, control + range], w),
+    step: wholeRows(DIGIT_ROWS[w.kind][unpaired(rowKernel)], [...args, control + range], w),
     scratchBytes: rowScratchBytes(w.paddedCols, d.blockCols, 2),
   };
 }
@@ -176,6 +173,6 @@ export function wholeRows(kernel: Step['kernel'], args: number[], w: { rows: num
 }
 
 /** Sums per block of ROW_TOKENS tokens, and their widened copies. */
-function rowScratchBytes(cols: number, blockCols: number, copies = 1): number {
+export function rowScratchBytes(cols: number, blockCols: number, copies = 1): number {
   return ROW_SUMS_BYTES + 4 * (ROW_TOKENS * (cols / blockCols) + 4) + 2 * copies * ROW_TOKENS * cols;
 }

@@ -7,6 +7,12 @@ import { roundUp, type Vector, type Weight } from './weights.ts';
 export type KvType = 'f32' | 'f16' | 'i8' | 'i4';
 /** How rows are multiplied by single tokens; 'paired' is 'dot' as V8's revectorizer wants it. */
 export type RowKernel = 'dot' | 'paired' | 'i16' | 'wide';
+
+/** What a kernel that has no paired form is chosen by. */
+export function unpaired(rowKernel: RowKernel): Exclude<RowKernel, 'paired'> {
+  return rowKernel === 'paired' ? 'dot' : rowKernel;
+}
+
 /**
  * What ternary and binary matrices are multiplied with: int8 with a scale per token (how BitNet is trained), or
  * digits with a scale per block: one, two (weight-only models: 3e-5 from f32), three (as exact as f32).

@@ -37,29 +37,30 @@ const ALIGN_BYTES = 64;
 
 /** Weights as they will be packed, at addresses that mean nothing. */
 function promised(jobs: readonly PackingJob[]): Map<string, Weight> {
-  return new Map(
-    jobs.map(({ info, spec, kind, weightBytes, scaleBytes }) => {
-      const [cols = 1, rows = 1] = spec.dims;
-      const base = { name: info.name, rows, cols, address: 0, bytes: weightBytes + scaleBytes };
-      const { encoding } = info;
-      const paddedCols = roundUp(cols, 32);
-      const scaleElems = encoding.family === 'dense' ? (encoding.i8ScaleElems ?? cols) : encoding.scaleElems;
-      const blockCols = scaleElems === 'tensor' ? paddedCols : scaleElems;
-      const weight: Weight =
-        kind === 'vector'
-          ? { kind, name: info.name, length: cols, address: 0, bytes: weightBytes }
-          : kind === 'ternary' || kind === 'binary'
-            ? { kind, ...base, scales: 0, paddedCols, blockCols }
-            : kind === 'i8row'
-              ? { kind, ...base, scales: 0, paddedCols }
-              : kind === 'i8planes'
-                ? { kind, ...base, low: 0, scales: 0, paddedCols }
-                : kind === 'i8block'
-                  ? { kind, ...base, scales: 0, blockCols: scaleElems === 'tensor' ? cols : scaleElems }
-                  : { kind, ...base };
-      return [info.name, weight] as const;
-    }),
-  );
+  return new Map(jobs.map((job) => [job.info.name, promisedWeight(job)]));
+}
+
+function promisedWeight({ info: { name, encoding }, spec, kind, weightBytes, scaleBytes }: PackingJob): Weight {
+  const [cols = 1, rows = 1] = spec.dims;
+  const base = { name, rows, cols, address: 0, bytes: weightBytes + scaleBytes };
+  const paddedCols = roundUp(cols, 32);
+  const scaleElems = encoding.family === 'dense' ? (encoding.i8ScaleElems ?? cols) : encoding.scaleElems;
+  switch (kind) {
+    case 'vector':
+      return { kind, name, length: cols, address: 0, bytes: weightBytes };
+    case 'ternary':
+    case 'binary':
+      return { kind, ...base, scales: 0, paddedCols, blockCols: scaleElems === 'tensor' ? paddedCols : scaleElems };
+    case 'i8row':
+      return { kind, ...base, scales: 0, paddedCols };
+    case 'i8planes':
+      return { kind, ...base, low: 0, scales: 0, paddedCols };
+    case 'i8block':
+      return { kind, ...base, scales: 0, blockCols: scaleElems === 'tensor' ? cols : scaleElems };
+    case 'f16':
+    case 'f32':
+      return { kind, ...base };
+  }
 }
 
 /** Adds what the plans and threads need to `layout`; the same calls in the same order as Engine makes. */

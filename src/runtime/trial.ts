@@ -1,14 +1,16 @@
 // A small matrix that is not a model's: kernels prove themselves on it, and are timed.
 import type { Kernels } from '../kernels.d.ts';
-
-/** A kernel that multiplies a ternary matrix by one token. */
-type RowKernelName = 'matmulTernaryDot' | 'matmulTernaryPaired' | 'matmulTernaryI16' | 'matmulTernaryWide';
-
-const PAGE_BYTES = 65536;
+import { rowScratchBytes, type TERNARY_ROWS } from '../plan/matmul.ts';
+import type { RowKernel } from '../plan/types.ts';
+import { PAGE_BYTES } from './arena.ts';
 
 /** Bytes of memory that a trial of this size needs behind the kernels' own. */
 export function trialPages(rows: number, cols: number): number {
-  return 3 + Math.ceil((rows * cols) / 4 / PAGE_BYTES) + Math.ceil((8 * rows + 70 * cols) / PAGE_BYTES);
+  return (
+    3 +
+    Math.ceil((rows * cols) / 4 / PAGE_BYTES) +
+    Math.ceil((8 * rows + 33 * cols + rowScratchBytes(cols, cols)) / PAGE_BYTES)
+  );
 }
 
 /** rows, cols: multiples of 32. Row r, column k has the weight (r + k) % 3 - 1; activations alternate in sign and size. */
@@ -38,7 +40,7 @@ export class Trial {
       region(4),
       region(4 * rows),
       region(8),
-      region(512 + 34 * cols),
+      region(rowScratchBytes(cols, cols)),
     ];
     const u8 = new Uint8Array(memory.buffer);
     for (let row = 0; row < rows; row += 32) {
@@ -54,7 +56,7 @@ export class Trial {
     this.#y = y;
   }
 
-  run(kernel: RowKernelName): void {
+  run(kernel: (typeof TERNARY_ROWS)[RowKernel]): void {
     (this.#kernels[kernel] as (...args: readonly number[]) => void)(...this.#args);
   }
 
