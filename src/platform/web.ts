@@ -1,6 +1,7 @@
 // Browsers and webviews: pages and their workers.
 import { TernlightError } from '../errors.ts';
 import type { Platform, WorkerHandle } from './platform.ts';
+import { webStore } from './web-store.ts';
 
 /** Starts a classic worker from text: by a blob address, which a Content-Security-Policy may forbid. */
 function spawn(text: string): WorkerHandle {
@@ -45,5 +46,6 @@ export function webPlatform(): Platform {
     // A page's own thread may not wait; its workers may.
     mayBlock: typeof window === 'undefined',
     spawn,
+    openStore: webStore,
   };
 }
