@@ -1,6 +1,6 @@
 // The ABI: one export line per kernel, in the order in which a token meets them. Numbers only; the host owns memory.
 export { heapBase, relaxedDotProbe } from './variant';
-export { packV32, packB32, packH16, packH16F16 } from './kernels/pack';
+export { packV32, packV32Planes, packB32, packH16, packH16F16 } from './kernels/pack';
 export { packH4, packH4F16, embedH4 } from './kernels/head-pack';
 export { embedF32, embedF16, embedI8Block, embedI8Row, embedTernary, embedBinary } from './kernels/embed';
 export { rmsNormF32, rmsNormQuantizeI8, quantizeI8, rmsNormHeadsF32 } from './kernels/norm';

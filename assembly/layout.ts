@@ -27,8 +27,11 @@ export const KV_BLOCK = 64;
 export const ATTENTION_ROWS = 16;
 /** Rows that do so over f32 and f16 where a token has fewer heads to a kv head. Scratch depends on it (attentionF32). */
 export const FLOAT_ROWS = 4;
-/** Scratch of the row kernels before the sums: 32 rows of f32 or i32, twice. */
-export const ROW_SUMS_BYTES = 256;
+/**
+ * Scratch of the row kernels before the sums: 32 rows of f32 and of i32 for ROW_TOKENS tokens, and 64 columns of 32 rows,
+ * unpacked.
+ */
+export const ROW_SUMS_BYTES = 6144;
 
 // The control block: byte offsets. A token range is two i32, [first, end).
 export const RANGE_ALL = 0;

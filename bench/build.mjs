@@ -36,7 +36,8 @@ export function kernelsOf(modules, memory) {
 
 function commit() {
   try {
-    return execFileSync('git', ['-C', root, 'describe', '--always', '--dirty'], { encoding: 'utf8' }).trim();
+    const git = ['-C', root, 'describe', '--always', '--dirty'];
+    return execFileSync('git', git, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
   } catch {
     return 'unknown';
   }

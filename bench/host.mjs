@@ -1,23 +1,17 @@
 // Speed of what JavaScript does beside the kernels: tokenizer, sampler, stop texts. Seeded.
 //   npm run bench:host [-- --json]
-import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { cpus } from 'node:os';
-import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
 import { Bench } from 'tinybench';
+import { headline, machine } from './build.mjs';
+import { importSources } from './bundle.mjs';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
-const entry = `
+const ours = await importSources(`
 export { bytesSource } from './src/formats/source.ts';
 export { readGguf } from './src/formats/gguf.ts';
 export { createTokenizer } from './src/tokenizer/index.ts';
 export { Sampler } from './src/generate/sampler.ts';
 export { StopMatcher } from './src/generate/stops.ts';
-`;
-const stdin = { contents: entry, resolveDir: root, loader: 'ts' };
-const { outputFiles } = await build({ stdin, bundle: true, write: false, format: 'esm', platform: 'node' });
-const ours = await import(`data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString('base64')}`);
+`);
 
 let state = 7;
 const random = () => {
@@ -51,19 +45,14 @@ bench.add('stop texts, 1000 pieces', () => {
 for (const [name, sampler] of Object.entries(samplers)) bench.add(name, () => sampler.sample(logits, []));
 await bench.run();
 
-const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { cwd: root, encoding: 'utf8' }).trim();
-const head = { machine: cpus()[0]?.model, runtime: `node ${process.version}`, commit };
+const head = machine();
 const rows = bench.tasks.map(({ name, result }) => {
   const { p50, min, max } = result.latency;
   return { name, medianMs: p50, minMs: min, maxMs: max };
 });
 if (process.argv.includes('--json')) console.log(JSON.stringify({ ...head, rows }));
 else {
-  console.log(
-    Object.entries(head)
-      .map((e) => e.join(': '))
-      .join(' | '),
-  );
+  console.log(headline(head));
   for (const { name, medianMs, minMs, maxMs } of rows)
     console.log(`${name.padEnd(36)} ${medianMs.toFixed(3)} ms  (${minMs.toFixed(3)}..${maxMs.toFixed(3)})`);
 }

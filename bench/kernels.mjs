@@ -1,5 +1,7 @@
 // Speed of the matrix kernels, one thread: billions of multiply-adds a second, from cache and from memory.
-//   node bench/kernels.mjs [--variant relaxed] [--filter Tiled] [--shape 2560x6912] [--ms 400] [--against build2] [--json]
+//   node bench/kernels.mjs [--variant relaxed] [--filter Tiled] [--shape 2560x6912] [--tokens 1,4] [--from cache,memory]
+//     [--ms 400] [--against build2] [--json]
+// --tokens: how many at once for the row kernels of ternary and int8 matrices.
 // --against: a folder with another build of the same variant, measured in turns with this one; prints the ratio.
 import { parseArgs } from 'node:util';
 import { bestVariant, headline, kernelsOf, machine, memoryOf, modulesOf } from './build.mjs';
@@ -14,6 +16,8 @@ const { values: options } = parseArgs({
     variant: { type: 'string' },
     filter: { type: 'string', default: '' },
     shape: { type: 'string', default: '2560x6912' },
+    tokens: { type: 'string', default: '1,4' },
+    from: { type: 'string', default: 'cache,memory' },
     ms: { type: 'string', default: '400' },
     against: { type: 'string' },
     json: { type: 'boolean', default: false },
@@ -71,15 +75,15 @@ function place({ memory, base }, matrixBytes, tokens) {
   return a;
 }
 
-const rowKernel = (name) => ({
+const rowKernel = (name, tokens) => ({
   name,
-  tokens: 1,
+  tokens,
   bytes: (rows * cols) / 4,
   call: (k, a, w) => k[name](w, a.scales, a.q, a.qScale, a.y, cols, cols, rows, 0, a.range, 0, rows, a.scratch),
 });
-const headKernel = (name) => ({
+const headKernel = (name, tokens) => ({
   name,
-  tokens: 1,
+  tokens,
   bytes: rows * cols,
   call: (k, a, w) => k[name](w, a.scales, a.q, a.qScale, a.y, cols, rows, a.range, 0, rows, a.scratch),
 });
@@ -118,15 +122,15 @@ const digitTiled = (name, tokens, digits = 2) => ({
     );
   },
 });
+const counts = options.tokens.split(',').map(Number);
 const relaxedOnly = /Dot|Paired|I16/;
 const cases = [
-  rowKernel('matmulTernaryDot'),
-  rowKernel('matmulTernaryPaired'),
-  rowKernel('matmulTernaryI16'),
-  rowKernel('matmulTernaryWide'),
-  { ...rowKernel('matmulTernaryWide'), tokens: 4 },
-  headKernel('matmulI8RowDot'),
-  headKernel('matmulI8RowWide'),
+  ...counts.map((tokens) => rowKernel('matmulTernaryDot', tokens)),
+  rowKernel('matmulTernaryPaired', 1),
+  ...counts.map((tokens) => rowKernel('matmulTernaryI16', tokens)),
+  ...counts.map((tokens) => rowKernel('matmulTernaryWide', tokens)),
+  ...counts.map((tokens) => headKernel('matmulI8RowDot', tokens)),
+  ...counts.map((tokens) => headKernel('matmulI8RowWide', tokens)),
   tiled(16),
   tiled(64),
   tiled(128),
@@ -192,7 +196,7 @@ function rounds(c, where) {
 
 const results = [];
 for (const c of cases)
-  for (const where of ['cache', 'memory']) {
+  for (const where of options.from.split(',')) {
     const times = rounds(c, where);
     const rate = (t) => (rows * cols * c.tokens) / t / 1e6;
     const [median, other] = modules.map(

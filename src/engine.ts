@@ -1,5 +1,6 @@
 // Everything behind the public API. The build makes it one function that refers to nothing outside itself: the module calls
 // it, and its text is the program of a page's worker. So the library stands in the package once.
+export { examine } from './environment.ts';
 export { TernlightError } from './errors.ts';
 export { syntheticNames } from './formats/synthetic.ts';
 export { chatFormNames } from './generate/chat-forms.ts';

@@ -1,6 +1,7 @@
 // The public API and its types, nothing else.
 
 import { engine } from '#engine';
+import type { Environment } from './environment.ts';
 import type { Model } from './generate/model.ts';
 import type { Inspection } from './inspect.ts';
 import type { ModelSource } from './open.ts';
@@ -8,7 +9,16 @@ import type { Store } from './store.ts';
 import type { Tokenizer } from './tokenizer/types.ts';
 import type { LoadOptions } from './understand.ts';
 
-const { currentPlatform, inspectModel, loadModel, loadRemote, loadTokenizerOf, openStore, ...parts } = engine();
+const {
+  currentPlatform,
+  examine: examineOn,
+  inspectModel,
+  loadModel,
+  loadRemote,
+  loadTokenizerOf,
+  openStore,
+  ...parts
+} = engine();
 
 /** The model in the package, a small one that writes stories. Bundlers copy the file that this address names. */
 export const packagedModel = new URL('../model/tinystories-bitnet-11m.gguf', import.meta.url);
@@ -44,8 +54,14 @@ export function store(): Promise<Store> {
   return openStore(currentPlatform());
 }
 
+/** What these surroundings offer, what is missing and how to get it, and what speed to expect. Takes about a second. */
+export function examine(options: { measure?: boolean } = {}): Promise<Environment> {
+  return examineOn(currentPlatform(), options);
+}
+
 export const { TernlightError, chatFormNames, syntheticNames } = parts;
 export type TernlightError = InstanceType<typeof TernlightError>;
+export type { Environment, Finding } from './environment.ts';
 export type { ErrorCode } from './errors.ts';
 export type { ByteSource, FileSet } from './formats/types.ts';
 export type { Model, ModelInfo, Session } from './generate/model.ts';

@@ -3,6 +3,7 @@ export interface Kernels {
   heapBase(): number;
   relaxedDotProbe(): number;
   packV32(codes: number, w: number, cols: number): void;
+  packV32Planes(bytes: number, w: number, cols: number, quarter: number, spans: number, gap: number, highFirst: number): number;
   packB32(bits: number, w: number, cols: number): void;
   packH16(x: number, w: number, scales: number, cols: number): number;
   packH16F16(x: number, w: number, scales: number, cols: number): number;

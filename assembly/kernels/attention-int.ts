@@ -9,6 +9,7 @@ import { mixI4Dot, mixI4Wide, scoresI4Dot, scoresI4Wide } from './attention-i4';
 import { mixI8Signed, mixI8Unsigned, scoresI8Dot } from './attention-i8';
 import { mixI8Wide, scoresI8Wide, widenCodes, widenQueries } from './attention-i8-wide';
 import { encode, KEY_BIAS, LARGEST, LEFT, raise, ROW_BYTES, ROW_SCALE, SUMS, weigh } from './attention-softmax';
+import { touch, TOUCH_POSITIONS, TOUCH_ROWS } from './touch';
 
 /** How the dots are done. The first three are what relaxedDotProbe answers: it is 0 where the dots are emulated. */
 const I8_WIDE: i32 = 0;
@@ -74,7 +75,11 @@ function attendRows(
   memory.fill(accs, 0, <usize>rows * rowBytes);
   const flip = form == I8_SIGNED ? 128 : 0, steps: f32 = form >= I4_WIDE ? 127 : 255;
   let left = position + t + (rows - 1) / heads + 1;
-  for (; left > 0; left -= KV_BLOCK, keys += blockBytes, values += blockBytes) {
+  for (let j = 0; left > 0; j += KV_BLOCK, left -= KV_BLOCK, keys += blockBytes, values += blockBytes) {
+    if (rows <= TOUCH_ROWS && j < TOUCH_POSITIONS) {
+      touch(keys, blockBytes, scores);
+      touch(values, blockBytes, scores);
+    }
     const count = (min(left, KV_BLOCK) + 15) & ~15, k = keys + 4 * KV_BLOCK, v = values + 4 * KV_BLOCK;
     if (form == I8_WIDE) scoresI8Wide(wideQs, k, keys, scores, scratch, pairs, count, dim);
     else if (form == I4_WIDE) scoresI4Wide(wideQs, k, keys, scores, scratch, pairs, count, dim);

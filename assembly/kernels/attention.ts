@@ -5,6 +5,7 @@ import { expF32x4 } from '../exp';
 import { FLOAT_ROWS, KV_ADDRESS, POSITION } from '../layout';
 import { maxF32, sumF32 } from '../simd';
 import { mixF16, mixF32, QUERY_FACTOR, SCORE_FACTOR, scoresF16, scoresF32, WEIGHT_FACTOR } from './attention-float';
+import { touch, TOUCH_POSITIONS, TOUCH_ROWS } from './touch';
 
 /** Positions that all rows go through before the next. */
 const BLOCK: i32 = 64;
@@ -59,6 +60,7 @@ function attendRows(
   }
   // Later positions are scored for earlier tokens too, and not used.
   for (let j = 0, k = keys, o = s; j < last; j += BLOCK, k += BLOCK * rowBytes, o += 4 * BLOCK) {
+    if (rows <= TOUCH_ROWS && j < TOUCH_POSITIONS) touch(k, <usize>min(BLOCK, last - j) * rowBytes, acc);
     if (f16) scoresF16(scratch, xBytes, k, o, sBytes, headDim, scale * SCORE_FACTOR, min(BLOCK, last - j), rows);
     else scoresF32(scratch, xBytes, k, o, sBytes, headDim, scale, min(BLOCK, last - j), rows);
   }
@@ -67,6 +69,7 @@ function attendRows(
     store<f32>(scratch + (<usize>r << 2), softmaxSum(s + <usize>r * sBytes, count + r / together, f16 ? WEIGHT_FACTOR : 1));
   memory.fill(acc, 0, <usize>rows * xBytes);
   for (let j = 0, v = values, w = s; j < count; j += BLOCK, v += BLOCK * rowBytes, w += 4 * BLOCK) {
+    if (rows <= TOUCH_ROWS && j < TOUCH_POSITIONS) touch(v, <usize>min(BLOCK, count - j) * rowBytes, scratch + 8);
     if (f16) mixF16(w, sBytes, v, acc, xBytes, headDim, min(BLOCK, count - j), rows);
     else mixF32(w, sBytes, v, acc, xBytes, headDim, min(BLOCK, count - j), rows);
   }

@@ -1,7 +1,6 @@
 // int8 weights with a scale per row x int8 activations: the quantised head.
 import { ROW_SUMS_BYTES } from '../layout';
-import { blockSums } from './ternary';
-import { widenQuads } from './ternary-wide';
+import { blockSums, widenQuads } from './ternary';
 
 const MASK_7: usize = memory.data<u8>([127, 127, 127, 127, 127, 127, 127, 127, 127, 127, 127, 127, 127, 127, 127, 127]);
 const MASK_1: usize = memory.data<u8>([1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]);
@@ -15,6 +14,54 @@ const LOW_BYTE: usize = memory.data<u16>([255, 255, 255, 255, 255, 255, 255, 255
 @inline function storeRows(y: usize, sum: v128, bias: v128, scales: usize, s: v128): void {
   const d = f32x4.convert_i32x4_s(i32x4.sub(sum, bias));
   v128.store(y, f32x4.div(f32x4.mul(d, v128.load(scales)), s));
+}
+
+/** Weights of so many columns (8 KB) are still in the first-level cache when they are read again. */
+const SPAN: i32 = 512;
+
+@inline function addSums(into: usize, sum: v128): void {
+  v128.store(into, i32x4.add(v128.load(into), sum));
+}
+
+/** 16 rows' sums -> y. */
+@inline function storeSums(y: usize, sums: usize, activations: i32, scales: usize, qScale: usize): void {
+  const bias = i32x4.splat(activations << 7), s = v128.load32_splat(qScale);
+  for (let o: usize = 0; o < 64; o += 16) storeRows(y + o, v128.load(sums + o), bias, scales + o, s);
+}
+
+/** ints [2][16] i32 += half of each block x tokens `tokenBytes` apart. The sums of all rows would not fit registers. */
+@inline function half(b: usize, p: usize, tokenBytes: usize, cols: i32, m7: v128, m1: v128, ints: usize): void {
+  let h0 = i32x4.splat(0), h1 = h0, l0 = h0, l1 = h0, i0 = h0, i1 = h0, j0 = h0, j1 = h0;
+  for (const e = p + cols; p < e; b += 64, p += 4) {
+    const a = v128.load32_splat(p), c = v128.load32_splat(p + tokenBytes);
+    let x = v128.load(b), u = v128.and(i16x8.shr_u(x, 1), m7);
+    h0 = dot(u, a, h0);
+    i0 = dot(u, c, i0);
+    u = v128.and(x, m1);
+    l0 = dot(u, a, l0);
+    j0 = dot(u, c, j0);
+    x = v128.load(b, 16);
+    u = v128.and(i16x8.shr_u(x, 1), m7);
+    h1 = dot(u, a, h1);
+    i1 = dot(u, c, i1);
+    u = v128.and(x, m1);
+    l1 = dot(u, a, l1);
+    j1 = dot(u, c, j1);
+  }
+  addSums(ints, i32x4.add(i32x4.shl(h0, 1), l0));
+  addSums(ints + 16, i32x4.add(i32x4.shl(h1, 1), l1));
+  addSums(ints + 64, i32x4.add(i32x4.shl(i0, 1), j0));
+  addSums(ints + 80, i32x4.add(i32x4.shl(i1, 1), j1));
+}
+
+/** ints [2][16] i32 = 16 rows x two tokens: weights are unpacked once for both. */
+function twoDot(b: usize, q: usize, cols: i32, ints: usize): void {
+  const m7 = v128.load(MASK_7), m1 = v128.load(MASK_1);
+  memory.fill(ints, 0, 128);
+  for (let k = 0; k < cols; k += SPAN, q += SPAN, b += SPAN << 4) {
+    const n = min(SPAN, cols - k);
+    for (let h: usize = 0; h < 64; h += 32) half(b + h, q, cols, n, m7, m1, ints + h);
+  }
 }
 
 /**
@@ -33,7 +80,14 @@ export function matmulI8RowDot(
   for (let t = first; t < last; t++) blockSums(q + <usize>t * cols, cols, cols, sums + (<usize>(t - first) << 2));
   const m7 = v128.load(MASK_7), m1 = v128.load(MASK_1);
   for (let r = begin; r < end; r += 16) {
-    for (let t = first; t < last; t++) {
+    let t = first;
+    for (; t + 1 < last; t += 2) {
+      twoDot(w + <usize>r * cols, q + <usize>t * cols, cols, scratch);
+      const o = y + ((<usize>t * yStride + r) << 2), sum = sums + (<usize>(t - first) << 2), scale = scales + (r << 2);
+      storeSums(o, scratch, load<i32>(sum), scale, qScale + (t << 2));
+      storeSums(o + (<usize>yStride << 2), scratch + 64, load<i32>(sum, 4), scale, qScale + (t << 2) + 4);
+    }
+    if (t < last) {
       let b = w + <usize>r * cols, p = q + <usize>t * cols;
       let h0 = i32x4.splat(0), h1 = h0, h2 = h0, h3 = h0, l0 = h0, l1 = h0, l2 = h0, l3 = h0;
       let x: v128;

@@ -1,10 +1,14 @@
 // Ternary matrix x few tokens where i32x4.relaxed_dot_i8x16_i7x16_add_s is one instruction.
 import { ROW_SUMS_BYTES } from '../layout';
 import { blockSums, finish, flush, MASK_0, MASK_1 } from './ternary';
+import { dotI32 as dot, twoTokens } from './ternary-two';
 
-/** Four products a lane. The codes 0..8 stand on the 7-bit side, so every engine gives the same exact sum. */
-@inline function dot(codes: v128, q: v128, sum: v128): v128 {
-  return ASC_FEATURE_RELAXED_SIMD ? i32x4.relaxed_dot_i8x16_i7x16_add_s(q, codes, sum) : sum;
+/** A function of its own: the loop for a single token keeps its registers. */
+function two(
+  b: usize, scale: usize, q: usize, qScale: usize, y: usize, cols: i32, blockCols: i32, strideBytes: usize, add: i32,
+  sums: usize, scratch: usize,
+): void {
+  twoTokens(b, scale, q, qScale, y, cols, blockCols, strideBytes, add, sums, scratch, false);
 }
 
 /**
@@ -28,7 +32,14 @@ export function matmulTernaryDot(
   // Loaded, not constant: V8 would build a constant anew at each use.
   const m0 = v128.load(MASK_0), m1 = v128.load(MASK_1);
   for (let r = begin; r < end; r += 32) {
-    for (let t = first; t < last; t++) {
+    let t = first;
+    for (; t + 1 < last; t += 2)
+      two(
+        w + ((<usize>r * cols) >> 2), scales + ((<usize>r * blocks) << 2), q + <usize>t * cols, qScale + (t << 2),
+        y + ((<usize>t * yStride + r) << 2), cols, blockCols, <usize>yStride << 2, add,
+        sums + ((<usize>(t - first) * blocks) << 2), scratch,
+      );
+    if (t < last) {
       memory.fill(scratch, 0, 128);
       let b = w + ((<usize>r * cols) >> 2), p = q + <usize>t * cols;
       let scale = scales + ((<usize>r * blocks) << 2), sum = sums + ((<usize>(t - first) * blocks) << 2);

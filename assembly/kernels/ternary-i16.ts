@@ -1,16 +1,14 @@
 // Ternary matrix x few tokens where the i32 relaxed dot is emulated: the i16 one, widened every 64 columns.
 import { ROW_SUMS_BYTES } from '../layout';
-import { blockSums, finish, flush, MASK_0, MASK_1 } from './ternary';
+import { blockSums, finish, MASK_0, MASK_1 } from './ternary';
+import { dotI16 as dot, flushFields, SHORT_SPAN, twoTokens, widen } from './ternary-two';
 
-/** 64 columns: 16 dots of at most 8 * 127 * 2 fit an i16 lane (32512). */
-const SPAN: i32 = 64;
-
-@inline function dot(codes: v128, q: v128, sum: v128): v128 {
-  return ASC_FEATURE_RELAXED_SIMD ? i16x8.add(sum, i16x8.relaxed_dot_i8x16_i7x16_s(q, codes)) : sum;
-}
-
-@inline function widen(into: usize, offset: usize, v: v128): void {
-  v128.store(into + offset, i32x4.add(v128.load(into + offset), i32x4.extadd_pairwise_i16x8_s(v)));
+/** A function of its own: the loop for a single token keeps its registers. */
+function two(
+  b: usize, scale: usize, q: usize, qScale: usize, y: usize, cols: i32, blockCols: i32, strideBytes: usize, add: i32,
+  sums: usize, scratch: usize,
+): void {
+  twoTokens(b, scale, q, qScale, y, cols, blockCols, strideBytes, add, sums, scratch, true);
 }
 
 /** As matmulTernaryDot: same arguments, same bits. */
@@ -24,7 +22,14 @@ export function matmulTernaryI16(
   for (let t = first; t < last; t++) blockSums(q + <usize>t * cols, cols, blockCols, sums + ((<usize>(t - first) * blocks) << 2));
   const m0 = v128.load(MASK_0), m1 = v128.load(MASK_1);
   for (let r = begin; r < end; r += 32) {
-    for (let t = first; t < last; t++) {
+    let t = first;
+    for (; t + 1 < last; t += 2)
+      two(
+        w + ((<usize>r * cols) >> 2), scales + ((<usize>r * blocks) << 2), q + <usize>t * cols, qScale + (t << 2),
+        y + ((<usize>t * yStride + r) << 2), cols, blockCols, <usize>yStride << 2, add,
+        sums + ((<usize>(t - first) * blocks) << 2), scratch,
+      );
+    if (t < last) {
       memory.fill(scratch, 0, 128);
       let b = w + ((<usize>r * cols) >> 2), p = q + <usize>t * cols;
       let scale = scales + ((<usize>r * blocks) << 2), sum = sums + ((<usize>(t - first) * blocks) << 2);
@@ -32,7 +37,7 @@ export function matmulTernaryI16(
         memory.fill(ints, 0, 128);
         for (const e = p + blockCols; p < e; ) {
           let s0 = i16x8.splat(0), s1 = s0, s2 = s0, s3 = s0, t0 = s0, t1 = s0, t2 = s0, t3 = s0;
-          let x: v128, f = p + SPAN;
+          let x: v128, f = p + SHORT_SPAN;
           if (f > e) f = e;
           for (; p < f; b += 32, p += 4) {
             const a = v128.load32_splat(p);
@@ -59,13 +64,7 @@ export function matmulTernaryI16(
           widen(ints, 80, t2);
           widen(ints, 112, t3);
         }
-        const z = v128.load32_splat(sum);
-        for (let o: usize = 0; o < 128; o += 64) {
-          flush(scratch, o, v128.load(ints + o), 0, z, scale);
-          flush(scratch, o + 16, v128.load(ints + o, 16), 0, z, scale);
-          flush(scratch, o + 32, v128.load(ints + o, 32), 2, z, scale);
-          flush(scratch, o + 48, v128.load(ints + o, 48), 2, z, scale);
-        }
+        flushFields(scratch, ints, v128.load32_splat(sum), scale);
       }
       finish(scratch, y + ((<usize>t * yStride + r) << 2), load<f32>(qScale + (t << 2)), add);
     }

@@ -3,10 +3,7 @@
 // registers of 128 bits.
 import { ROW_SUMS_BYTES } from '../layout';
 import { blockSums, finish, flush, MASK_0, MASK_1 } from './ternary';
-
-@inline function dot(codes: v128, q: v128, sum: v128): v128 {
-  return ASC_FEATURE_RELAXED_SIMD ? i32x4.relaxed_dot_i8x16_i7x16_add_s(q, codes, sum) : sum;
-}
+import { dotI32 as dot } from './ternary-two';
 
 /** As matmulTernaryDot: same arguments, same bits. Scratch: ROW_SUMS_BYTES holds the integer sums too. */
 export function matmulTernaryPaired(

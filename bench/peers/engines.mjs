@@ -36,16 +36,21 @@ const inPage = (module, set, options) => (place, values) =>
 const ternlightPage = (set) =>
   inPage('ternlight', set, ({ shape }) => ({ library: `/${set}/dist/ternlight.js`, source: `synthetic:${shape}` }));
 
+/** @param options of load */
+const ternlightNode = (id, label, options) => ({
+  ...{ id, label, peers: ['llama'], counts: COUNTS },
+  run: ({ shape, node }, values) =>
+    turnInNode('ternlight', { ...values, options, library, source: `synthetic:${shape}` }, { node, limitMs: LIMIT_MS }),
+});
+
 /**
  * In the order of a round. `peers`: asked for with which peers. `run({ shape, node, chromium, origin }, { threads,
  * counts })`. Engines without `rounds` take part in all.
  */
 export const engines = [
-  {
-    ...{ id: 'ternlight-node', label: 'ternlight, Node', peers: ['llama'], counts: COUNTS },
-    run: ({ shape, node }, values) =>
-      turnInNode('ternlight', { ...values, library, source: `synthetic:${shape}` }, { node, limitMs: LIMIT_MS }),
-  },
+  ternlightNode('ternlight-node', 'ternlight, Node', {}),
+  ternlightNode('ternlight-node-fast', 'ternlight, Node, head fast', { head: 'fast' }),
+  ternlightNode('ternlight-node-256', 'ternlight, Node, head fast, revectorizer', { head: 'fast', revectorize: true }),
   {
     ...{ id: 'llama', label: 'llama.cpp, native', peers: ['llama'], counts: COUNTS },
     run: ({ shape }, values) =>
@@ -70,6 +75,8 @@ export const engines = [
 /** Ours, theirs. Both must have been measured. */
 export const pairs = [
   ['ternlight-node', 'llama'],
+  ['ternlight-node-fast', 'llama'],
+  ['ternlight-node-256', 'llama'],
   ['ternlight-chromium', 'llama'],
   ['ternlight-chromium-plain', 'llama'],
   ['ternlight-chromium', 'wllama'],

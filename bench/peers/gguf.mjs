@@ -2,19 +2,15 @@
 // "bitnet". Metadata, tensors and random weights are those of src/formats/synthetic*.ts.
 import { closeSync, existsSync, mkdirSync, openSync, renameSync, statSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
+import { importSources } from '../bundle.mjs';
 
-const entry = `
+const ours = await importSources(`
 export { encodingByName } from './src/formats/encodings/index.ts';
 export { ggufHeader } from './src/formats/gguf-write.ts';
 export { numbersFill, random, weightsFill } from './src/formats/synthetic-fill.ts';
 export { shapes } from './src/formats/synthetic-shapes.ts';
 export { syntheticMetadata, syntheticTensors } from './src/formats/synthetic-tensors.ts';
-`;
-const stdin = { contents: entry, resolveDir: fileURLToPath(new URL('../..', import.meta.url)), loader: 'ts' };
-const { outputFiles } = await build({ stdin, bundle: true, write: false, format: 'esm', platform: 'node' });
-const ours = await import(`data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString('base64')}`);
+`);
 
 const EMBEDDING = 'token_embd.weight';
 const CHUNK_BYTES = 1 << 24;

@@ -4,7 +4,8 @@
 const NEXT = 5;
 
 /** Distinct ids that all vocabularies have; which they are does not matter for the time. */
-const promptIds = (count, seed) => Array.from({ length: count }, (_, i) => 300 + ((i * 7919 + seed * 104729) % 31000));
+export const promptIds = (count, seed) =>
+  Array.from({ length: count }, (_, i) => 300 + ((i * 7919 + seed * 104729) % 31000));
 
 /**
  * @param engine { clear(), prefill(ids), look(id): 256 logits or log probabilities after one more token,

@@ -7,6 +7,7 @@ import { chat } from './chat.ts';
 import type { Command } from './command.ts';
 import { convert } from './convert.ts';
 import { detokenize } from './detokenize.ts';
+import { doctor } from './doctor.ts';
 import { commandHelp, generalHelp } from './help.ts';
 import { inspect } from './inspect.ts';
 import { INTERRUPTED, Interrupt } from './interrupt.ts';
@@ -25,7 +26,7 @@ import { verify } from './verify.ts';
 
 export const commands: readonly Command[] = [
   ...[run, chat, tokenize, detokenize, logits, perplexity],
-  ...[models, cache, inspect, verify, convert, bench, profile],
+  ...[models, cache, inspect, verify, convert, bench, profile, doctor],
 ];
 
 /** Runs one command. 0: done, 1: failed, 2: wrong usage, 130: stopped by Ctrl-C. */

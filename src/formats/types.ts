@@ -13,6 +13,8 @@ export interface ByteSource {
    * keep what was read of the last few MiB, so that the end of a header may be read again.
    */
   read(offsetBytes: number, lengthBytes: number, signal?: AbortSignal): Promise<Uint8Array>;
+  /** Present where bytes can be read without a copy: as read, into all of `target`, which may be shared memory. */
+  readInto?(offsetBytes: number, target: Uint8Array, signal?: AbortSignal): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -28,6 +30,19 @@ interface EncodingBase {
   readonly trailerBytes?: number;
 }
 
+/**
+ * Codes whose order a kernel knows (packV32Planes). A row is blocks of blockElems codes: bytes of four codes of the columns
+ * j, j + q, j + 2 q, j + 3 q, j = 0 .. q - 1; again, as often as the block has 4 q codes; then what else the block holds.
+ */
+export interface TernaryPlanes {
+  /** q, a multiple of 16. */
+  readonly quarterBytes: number;
+  /** Which bits of a byte hold column j. */
+  readonly firstIn: 'low' | 'high';
+  /** The scales alone, as decode gives them; absent where there is one for the tensor. */
+  scales?(bytes: Uint8Array, elems: number, scales: Float32Array): void;
+}
+
 /** Weights -1, 0, +1 times a scale. Codes are stored as w + 1: 0, 1, 2. */
 export interface TernaryEncoding extends EncodingBase {
   readonly family: 'ternary';
@@ -38,6 +53,8 @@ export interface TernaryEncoding extends EncodingBase {
    * (not touched where scaleElems is 'tensor'). Throws on a code that is not a ternary one.
    */
   decode(bytes: Uint8Array, elems: number, codes: Uint8Array, scales: Float32Array): void;
+  /** Present where a kernel can read the codes of rows of whole blocks as they are. */
+  readonly planes?: TernaryPlanes;
   /** Present where scaleElems is 'tensor' and the scale is in the trailer: reads it from the trailer's bytes. */
   tensorScale?(trailer: Uint8Array): number;
   /**

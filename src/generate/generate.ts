@@ -1,12 +1,12 @@
 // The loop: feed, sample, decode, stop. Knows no model, only a source of logits; platform-free.
 import { TernlightError } from '../errors.ts';
+import { nextTask } from '../runtime/next-task.ts';
 import type { StreamDecoder, Tokenizer } from '../tokenizer/types.ts';
 import { type CheckedLookup, canDraft, checkSpeculation, LookupFeed } from './lookup-feed.ts';
 import type { GenerateOptions, Generation, LogitSource, Piece, StopReason, Summary } from './options.ts';
 import { logprob, Sampler } from './sampler.ts';
 import { show } from './sampling-options.ts';
 import { StopMatcher } from './stops.ts';
-import { nextTask } from './task.ts';
 
 /** How long a generation computes before timers, aborts and other sessions get a turn. */
 const TURN_MS = 16;

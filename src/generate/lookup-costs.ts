@@ -1,15 +1,15 @@
 // What drafts cost on this machine, in single tokens. Knows neither tokens nor clocks; it is told.
 import { TILE_TOKENS } from '../../assembly/layout.ts';
 
-/** Drafts up to this length go through the row kernels, one token after another; the longest one fills a tile. */
+/** Drafts up to this length go through the row kernels; the longest one fills a tile. */
 export const LONGEST_ROWS = 8;
 export const TILE_DRAFT = TILE_TOKENS - 1;
 /**
  * What is assumed until drafts were timed: each token of a short one, and a whole tile. Both are cheaper than most
  * engines have it (docs/LOG.md): what is never tried is never known.
  */
-const ASSUMED_ROW = 0.5;
-const ASSUMED_TILE = 8;
+const ASSUMED_ROW = 0.35;
+const ASSUMED_TILE = 5;
 /** The least of the last so many times counts, once there are enough: other programs only ever make them longer. */
 const TIMES = 7;
 const ENOUGH = 3;

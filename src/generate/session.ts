@@ -2,8 +2,8 @@
 import { ROW_TOKENS } from '../../assembly/layout.ts';
 import { TernlightError } from '../errors.ts';
 import type { Engine, KvRegion } from '../runtime/engine.ts';
+import { nextTask } from '../runtime/next-task.ts';
 import type { LogitSource } from './options.ts';
-import { nextTask } from './task.ts';
 
 export class EngineSession implements LogitSource {
   readonly #engine: Engine;

@@ -193,6 +193,7 @@ export class Builder {
         rows: nHeads,
         align: 1,
         range: RANGE_ALL,
+        growing: true,
       },
     ]);
     return out;

@@ -23,7 +23,7 @@ import {
   type TernaryMatrix,
 } from './weights.ts';
 
-const TERNARY_ROWS = {
+export const TERNARY_ROWS = {
   dot: 'matmulTernaryDot',
   paired: 'matmulTernaryPaired',
   i16: 'matmulTernaryI16',

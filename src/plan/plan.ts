@@ -12,6 +12,8 @@ export interface Step {
   readonly align: number;
   /** Byte offset in the control block of a range [first, end): the step's rows are those of its tokens. */
   readonly range?: number;
+  /** A token's rows cost the more, the more positions are before it. */
+  readonly growing?: boolean;
 }
 
 /**

@@ -33,11 +33,23 @@ class FileSource implements ByteSource {
   async read(offsetBytes: number, lengthBytes: number, signal?: AbortSignal): Promise<Uint8Array> {
     checkRange(this.name, this.byteLength, offsetBytes, lengthBytes);
     const out = new Uint8Array(lengthBytes);
+    await this.fill(offsetBytes, out, signal);
+    return out;
+  }
+
+  async readInto(offsetBytes: number, target: Uint8Array, signal?: AbortSignal): Promise<void> {
+    checkRange(this.name, this.byteLength, offsetBytes, target.byteLength);
+    if (target.buffer instanceof ArrayBuffer || readsIntoShared()) await this.fill(offsetBytes, target, signal);
+    else target.set(await this.read(offsetBytes, target.byteLength, signal));
+  }
+
+  private async fill(offsetBytes: number, target: Uint8Array, signal: AbortSignal | undefined): Promise<void> {
+    const lengthBytes = target.byteLength;
     let filled = 0;
     while (filled < lengthBytes) {
       signal?.throwIfAborted();
       const count = Math.min(lengthBytes - filled, maxReadBytes);
-      const { bytesRead } = await this.file.read(out, filled, count, offsetBytes + filled).catch((cause) => {
+      const { bytesRead } = await this.file.read(target, filled, count, offsetBytes + filled).catch((cause) => {
         throw failure(this.name, cause);
       });
       if (bytesRead === 0) {
@@ -48,12 +60,16 @@ class FileSource implements ByteSource {
       }
       filled += bytesRead;
     }
-    return out;
   }
 
   async close(): Promise<void> {
     await this.file.close();
   }
+}
+
+/** Node does; of the others it is not known. */
+function readsIntoShared(): boolean {
+  return !('Bun' in globalThis) && !('Deno' in globalThis);
 }
 
 function failure(path: string, cause: unknown): TernlightError {

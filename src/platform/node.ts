@@ -53,6 +53,7 @@ export function nodePlatform(): Platform {
     mayBlock: true,
     ...(knowsRevectorizer() && { revectorize }),
     spawn,
+    hello: 'require("node:worker_threads").parentPort.postMessage(1)',
     openPath: async (path) => (await import('#node-files')).openPath(path),
     openStore: async () => (await import('#node-files')).openFileStore(),
   };

@@ -27,6 +27,8 @@ export interface Platform {
   readonly mayBlock: boolean;
   /** Starts a worker whose program is `text` (classic script, no imports). Throws where none can be started. */
   spawn(text: string): WorkerHandle;
+  /** A program for spawn that posts one message: whether workers start at all. */
+  readonly hello: string;
   /**
    * What is at a path: a file with those beside it, or a folder's files. Undefined where there is no file system.
    */

@@ -46,6 +46,7 @@ export function webPlatform(): Platform {
     // A page's own thread may not wait; its workers may.
     mayBlock: typeof window === 'undefined',
     spawn,
+    hello: 'postMessage(1)',
     openStore: webStore,
   };
 }

@@ -11,15 +11,17 @@ import type { Platform } from '../platform/platform.ts';
 import { createMemory, ensureMemory, Layout } from './arena.ts';
 import { instantiate } from './instantiate.ts';
 import { type EngineOptions, type MemoryPlan, planActivations, planMemory } from './memory-plan.ts';
-import { packAll, stagingBytes } from './pack.ts';
+import { packAll } from './pack.ts';
+import { Packers } from './packers.ts';
 import type { PackingJob } from './packing.ts';
 import { BARRIER_SPINS, Pool } from './pool.ts';
+import { planStaging, Staging } from './staging.ts';
 import { TensorReader } from './tensor-reader.ts';
 import { chooseRowKernel, compile, hasThreads, type Variant } from './variant.ts';
 import { Walker } from './walk.ts';
 
-/** Rest tokens of a chunk from this many on are padded to a tile: cheaper than a row kernel for each (docs/LOG.md). */
-const PAD_TO_TILE_FROM = { dot: 13, paired: 13, i16: 10, wide: 7 } as const;
+/** Rest tokens of a chunk from this many on are padded to a tile: cheaper than a row kernel (docs/LOG.md). */
+const PAD_TO_TILE_FROM = { dot: 14, paired: 14, i16: 13, wide: 12 } as const;
 
 export interface EngineSetup extends EngineOptions {
   readonly platform: Platform;
@@ -118,7 +120,10 @@ export class Engine {
     const rowKernel = chooseRowKernel(kernels, variant, setup.rowKernel, setup.revectorized);
     const layout = new Layout(base);
     const control = layout.allocate('control', L.CONTROL_BYTES);
-    const staging = layout.allocate('staging', stagingBytes(jobs));
+    const stagingPlan = planStaging(jobs, threads);
+    // Behind the weights, however large they turn out: what will be there is not in use yet.
+    const stagingAt = layout.end + memoryPlan.weightsBytes;
+    const staging = new Staging(stagingAt, stagingPlan);
 
     const totalBytes = jobs.reduce((n, j) => n + j.info.lengthBytes, 0);
     let loadedBytes = 0;
@@ -127,20 +132,25 @@ export class Engine {
       setup.onProgress?.(loadedBytes, totalBytes);
     };
     const start = layout.end;
-    const reader = new TensorReader(file.source, signal, onBytes);
-    const weights = await packAll({ reader, memory, kernels, layout, staging }, jobs);
-    const weightsBytes = layout.end - start;
+    const pool = threads > 1 ? await Pool.start(platform, { modules, memory }, threads, control) : undefined;
+    try {
+      const reader = new TensorReader(file.source, jobs, { memory, staging, signal, onBytes });
+      const packers = new Packers(kernels, pool);
+      const weights = await packAll({ reader, memory, kernels, layout, staging, packers }, jobs);
+      const weightsBytes = layout.end - start;
+      new Uint8Array(memory.buffer, stagingAt, stagingPlan.bytes).fill(0);
 
-    const plans = planActivations(layout, weights, architecture, config, setup, control, rowKernel);
-    for (const { address, data } of plans.constants) new Float64Array(memory.buffer, address, data.length).set(data);
-    const task = { modules, memory, plans: plans.plans, control, threads, spins: BARRIER_SPINS };
-    const pool = threads > 1 ? await Pool.start(platform, task, plans.scratches) : undefined;
-    const walker = new Walker(
-      { kernels, memory, control, scratch: plans.scratches[0]!, thread: 0, threads, spins: BARRIER_SPINS },
-      plans.plans,
-    );
-    const own = { memory, layout, weights, plans, control, walker, pool };
-    return new Engine(setup, { ...own, rowKernel, memoryPlan, weightsBytes });
+      const plans = planActivations(layout, weights, architecture, config, setup, control, rowKernel);
+      for (const { address, data } of plans.constants) new Float64Array(memory.buffer, address, data.length).set(data);
+      const walk = { control, threads, spins: BARRIER_SPINS };
+      await pool?.serve({ ...walk, plans: plans.plans }, plans.scratches);
+      const walker = new Walker({ ...walk, kernels, memory, scratch: plans.scratches[0]!, thread: 0 }, plans.plans);
+      const own = { memory, layout, weights, plans, control, walker, pool };
+      return new Engine(setup, { ...own, rowKernel, memoryPlan, weightsBytes });
+    } catch (error) {
+      pool?.dispose();
+      throw error;
+    }
   }
 
   /** Indexed by PLAN_DECODE ... */

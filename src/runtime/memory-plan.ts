@@ -5,8 +5,8 @@ import { buildPlans } from '../plan/builder.ts';
 import type { Activations, BuilderOptions, KvType, RowKernel } from '../plan/types.ts';
 import { roundUp, type Weight } from '../plan/weights.ts';
 import { Layout, PAGE_BYTES } from './arena.ts';
-import { stagingBytes } from './pack.ts';
 import type { PackingJob } from './packing.ts';
+import { planStaging } from './staging.ts';
 
 export interface EngineOptions {
   /** Positions of a session's cache. */
@@ -26,7 +26,7 @@ export interface MemoryPlan {
   readonly kvBytesPerSession: number;
   /** Activations, logits, tables. */
   readonly activationsBytes: number;
-  /** Scratch of all threads, control block, staging of the loader. */
+  /** Scratch of all threads, control block. Staging of the loader lies where activations and caches will be. */
   readonly otherBytes: number;
   /** All of it with one session, and with as many as were declared. */
   readonly oneSessionBytes: number;
@@ -105,9 +105,9 @@ export function planMemory(
   const { sessionBytes } = planActivations(layout, promised(jobs), architecture, config, options, 0, 'wide');
   const scratchBytes = layout.regions.filter((r) => r.name.startsWith('scratch')).reduce((n, r) => n + r.bytes, 0);
   const kvBytesPerSession = roundUp(sessionBytes, ALIGN_BYTES);
-  const otherBytes =
-    base + roundUp(CONTROL_BYTES, ALIGN_BYTES) + roundUp(stagingBytes(jobs), ALIGN_BYTES) + scratchBytes + PAGE_BYTES;
   const activationsBytes = layout.end - scratchBytes;
+  const stagingBytes = Math.max(0, planStaging(jobs, options.threads).bytes - layout.end - kvBytesPerSession);
+  const otherBytes = base + roundUp(CONTROL_BYTES, ALIGN_BYTES) + stagingBytes + scratchBytes + PAGE_BYTES;
   const fixed = weightsBytes + activationsBytes + otherBytes;
   return {
     weightsBytes,

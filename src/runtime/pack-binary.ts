@@ -5,6 +5,8 @@ import { toF16Bits } from '../formats/f16.ts';
 import type { BinaryEncoding, TensorInfo } from '../formats/types.ts';
 import type { BinaryMatrix } from '../plan/weights.ts';
 import type { PackTarget } from './pack.ts';
+import { bytesOf } from './pieces.ts';
+import { named } from './tensor-reader.ts';
 
 export async function packBinary(
   { reader, kernels, memory, layout, staging }: PackTarget,
@@ -23,20 +25,17 @@ export async function packBinary(
   // Rows of the padding keep the scale 0: whatever their bits, they are zeros.
   const packedScales = layout.allocate(`${info.name} scales`, 2 * paddedRows * blocks);
   const halves = new Uint16Array(memory.buffer, packedScales, paddedRows * blocks);
-  const some = reader.rowsPerRead(info, cols, BLOCK_ROWS);
-  const bits = new Uint8Array(Math.min(some, paddedRows) * rowBytes);
-  const scales = new Float32Array((bits.length / rowBytes) * blocks);
-  await reader.rows(info, rows, cols, some, (bytes, row, count) => {
-    encoding.decode(bytes, count * cols, bits, scales);
-    const block = new Uint8Array(memory.buffer, staging, BLOCK_ROWS * rowBytes);
-    for (let r = 0; r < count; r += BLOCK_ROWS) {
-      const there = Math.min(BLOCK_ROWS, count - r);
+  const block = new Uint8Array(memory.buffer, staging.block, BLOCK_ROWS * rowBytes);
+  const scales = new Float32Array(BLOCK_ROWS * blocks);
+  await reader.rows(info, ({ bytes, row, rows }) => {
+    for (let r = 0; r < rows; r += BLOCK_ROWS) {
+      const there = Math.min(BLOCK_ROWS, rows - r);
       if (there < BLOCK_ROWS) block.fill(0);
-      block.set(bits.subarray(r * rowBytes, (r + there) * rowBytes));
-      kernels.packB32(staging, address + (row + r) * rowBytes, cols);
+      named(info, () => encoding.decode(bytes.subarray(bytesOf(info, r * cols)), there * cols, block, scales));
+      kernels.packB32(staging.block, address + (row + r) * rowBytes, cols);
       const group = (row + r) * blocks;
       for (let i = 0; i < there; i++)
-        for (let b = 0; b < blocks; b++) halves[group + b * BLOCK_ROWS + i] = toF16Bits(scales[(r + i) * blocks + b]!);
+        for (let b = 0; b < blocks; b++) halves[group + b * BLOCK_ROWS + i] = toF16Bits(scales[i * blocks + b]!);
     }
   });
   return { scales: packedScales, paddedCols: cols, blockCols };

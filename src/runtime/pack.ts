@@ -1,5 +1,5 @@
 // Streams a file's tensors into packed weights, in file order: no tensor is ever whole in a JavaScript buffer.
-import { BLOCK_ROWS, COLS_ALIGN } from '../../assembly/layout.ts';
+import { COLS_ALIGN } from '../../assembly/layout.ts';
 import { TernlightError } from '../errors.ts';
 import type { Kernels } from '../kernels.d.ts';
 import { roundUp, type Weight } from '../plan/weights.ts';
@@ -7,7 +7,9 @@ import type { Layout } from './arena.ts';
 import { packBinary } from './pack-binary.ts';
 import { packFloats, packI8Blocks, packI8Rows } from './pack-dense.ts';
 import { multiplyScales, packTernary } from './pack-ternary.ts';
+import type { Packers } from './packers.ts';
 import type { PackingJob } from './packing.ts';
+import type { Staging } from './staging.ts';
 import { checkScale, type TensorReader } from './tensor-reader.ts';
 
 /** Where packed weights go, and what they are packed with. */
@@ -16,16 +18,11 @@ export interface PackTarget {
   readonly memory: WebAssembly.Memory;
   readonly kernels: Kernels;
   readonly layout: Layout;
-  /** Address of stagingBytes() bytes. */
-  readonly staging: number;
+  readonly staging: Staging;
+  readonly packers: Packers;
 }
 
-/** Bytes of staging that packing these jobs takes: the codes or numbers of one block of rows. */
-export function stagingBytes(jobs: readonly PackingJob[]): number {
-  return Math.max(0, ...jobs.map(({ spec }) => BLOCK_ROWS * 4 * roundUp(spec.dims[0] ?? 0, COLS_ALIGN)));
-}
-
-/** Packs all; separate scales are multiplied in when both they and their matrix are there. */
+/** Packs all, in the order in which the reader reads; separate scales are multiplied in when both they and their matrix are there. */
 export async function packAll(target: PackTarget, jobs: readonly PackingJob[]): Promise<Map<string, Weight>> {
   const weights = new Map<string, Weight>();
   const factors: [name: string, factor: number][] = [];
@@ -34,6 +31,7 @@ export async function packAll(target: PackTarget, jobs: readonly PackingJob[]): 
       factors.push([job.info.name.replace(/\.scale$/, '.weight'), await separateScale(target, job)]);
     else weights.set(job.info.name, await packOne(target, job));
   }
+  await target.reader.settle();
   for (const [name, factor] of factors) {
     const weight = weights.get(name);
     if (weight?.kind !== 'ternary')
@@ -70,22 +68,22 @@ async function packOne(target: PackTarget, { info, spec, kind, weightBytes, scal
     }
     if (kind === 'i8block') {
       const scales = allocateScales();
-      await packI8Blocks(target, info, encoding, rows, cols, address, scales);
+      await packI8Blocks(target, info, encoding, cols, address, scales);
       return { kind, ...base, scales, blockCols: encoding.i8ScaleElems! };
     }
     if (kind === 'i8row') {
       const scales = allocateScales();
-      await packI8Rows(target, info, encoding, rows, cols, { address, scales });
+      await packI8Rows(target, info, encoding, cols, { address, scales });
       return { kind, ...base, scales, paddedCols: roundUp(cols, COLS_ALIGN) };
     }
     if (kind === 'i8planes') {
       const scales = allocateScales();
       const low = address + weightBytes / 2;
-      await packI8Rows(target, info, encoding, rows, cols, { address, low, scales });
+      await packI8Rows(target, info, encoding, cols, { address, low, scales });
       return { kind, ...base, low, scales, paddedCols: roundUp(cols, COLS_ALIGN) };
     }
     if (kind === 'f16' || kind === 'f32') {
-      await packFloats(target, info, encoding, rows, cols, kind, address);
+      await packFloats(target, info, encoding, cols, kind, address);
       return { kind, ...base };
     }
   }

@@ -33,12 +33,13 @@ export async function measureRead(platform: Platform, threads: number, regionByt
   const kernel = 'read' as Step['kernel'];
   const read = { kernel, args: [PAGE_BYTES], rows: Math.floor(regionBytes / UNIT_BYTES), align: 1 };
   const plans: Plan[] = [[{ label: 'read', perToken: false, steps: [read] }]];
-  const task = { memory, plans, control: 0, threads, spins: 0 };
+  const walk = { control: 0, threads, spins: 0 };
   const pool =
-    threads > 1 ? await Pool.start(platform, { modules: [module], ...task }, new Array(threads).fill(0)) : undefined;
+    threads > 1 ? await Pool.start(platform, { modules: [module], memory }, threads, walk.control) : undefined;
   try {
+    await pool?.serve({ ...walk, plans }, new Array(threads).fill(0));
     const kernels = exports as unknown as Kernels;
-    const walker = new Walker({ kernels, ...task, scratch: 0, thread: 0 }, plans);
+    const walker = new Walker({ kernels, memory, ...walk, scratch: 0, thread: 0 }, plans);
     const pass = () => {
       const started = performance.now();
       pool?.begin(0);

@@ -1,78 +1,146 @@
-// Reads tensors out of a source in file order, whole rows at a time, a few MiB at once; knows no packing.
+// Reads tensors out of a source in file order, piece by piece into staging: while one is packed the next ones are read.
+// Knows no packing.
 import { TernlightError } from '../errors.ts';
 import type { ByteSource, DenseEncoding, TensorInfo, TernaryEncoding } from '../formats/types.ts';
+import { nextTask } from './next-task.ts';
+import type { PackingJob } from './packing.ts';
+import { type Piece, piecesOf } from './pieces.ts';
+import type { Staging } from './staging.ts';
 
-/** Bytes of a file that are read at once, about. */
-const READ_BYTES = 2 ** 21;
+/** A piece that has been read. */
+export interface StagedPiece extends Piece {
+  readonly address: number;
+  /** A view of it and its padding. */
+  readonly bytes: Uint8Array;
+}
+
+export interface ReaderOptions {
+  readonly memory: WebAssembly.Memory;
+  readonly staging: Staging;
+  readonly signal?: AbortSignal;
+  /** Called as bytes of tensors have been used. */
+  readonly onBytes?: (bytes: number) => void;
+}
 
 export class TensorReader {
   readonly #source: ByteSource;
-  readonly #signal: AbortSignal | undefined;
-  readonly #onBytes: ((bytes: number) => void) | undefined;
+  readonly #options: ReaderOptions;
+  readonly #pieces: readonly Piece[];
+  /** The piece that is asked for next, and the one that is read next. */
+  #at = 0;
+  #ahead = 0;
+  readonly #reads: Promise<StagedPiece>[] = [];
+  readonly #uses = new Set<Promise<void>>();
+  #failure: { readonly error: unknown } | undefined;
 
-  /** @param onBytes called as bytes of tensors have been used */
-  constructor(source: ByteSource, signal?: AbortSignal, onBytes?: (bytes: number) => void) {
+  /** @param jobs the tensors in the order in which they will be asked for */
+  constructor(source: ByteSource, jobs: readonly PackingJob[], options: ReaderOptions) {
     this.#source = source;
-    this.#signal = signal;
-    this.#onBytes = onBytes;
+    this.#options = options;
+    this.#pieces = jobs.flatMap(piecesOf);
   }
 
-  /** How many rows make a read; a multiple of `multiple`. */
-  rowsPerRead(info: TensorInfo, cols: number, multiple = 1): number {
-    return Math.max(1, Math.floor(READ_BYTES / bytesOf(info, multiple * cols))) * multiple;
-  }
-
-  /** Calls `use` for one piece of `some` rows after another; an error of its names the tensor. */
-  async rows(
-    info: TensorInfo,
-    rows: number,
-    cols: number,
-    some: number,
-    use: (bytes: Uint8Array, row: number, count: number) => void,
-  ): Promise<void> {
-    let offset = info.offsetBytes;
-    for (let row = 0; row < rows; row += some) {
-      const count = Math.min(some, rows - row);
-      const length = bytesOf(info, count * cols);
-      const bytes = await this.#read(offset, length);
-      named(info, () => use(bytes, row, count));
-      offset += length;
-      this.#onBytes?.(length);
+  /**
+   * Calls `use` for one piece of a tensor's rows after another, without waiting for what it promises; its error is thrown
+   * by the next call, at the latest by settle.
+   */
+  async rows(info: TensorInfo, use: (piece: StagedPiece) => Promise<void> | void): Promise<void> {
+    while (this.#pieces[this.#at]?.info === info && this.#pieces[this.#at]!.rows > 0) {
+      const piece = await this.#next(info);
+      const using: Promise<void> = this.#use(piece, use).finally(() => this.#uses.delete(using));
+      this.#uses.add(using);
     }
   }
 
+  /** Waits for what uses of rows have promised. */
+  async settle(): Promise<void> {
+    await Promise.all(this.#uses);
+    this.#check();
+  }
+
   /** The scale behind the data of an encoding that has one for the tensor. */
-  async tensorScale(info: TensorInfo, encoding: TernaryEncoding): Promise<number> {
-    const length = encoding.trailerBytes ?? 0;
-    const trailer = await this.#read(info.offsetBytes + info.lengthBytes - length, length);
-    this.#onBytes?.(length);
-    const scale = named(info, () => encoding.tensorScale!(trailer));
-    checkScale(info, scale);
-    return scale;
+  tensorScale(info: TensorInfo, encoding: TernaryEncoding): Promise<number> {
+    return this.#whole(info, (bytes) => {
+      const scale = named(info, () => encoding.tensorScale!(bytes));
+      checkScale(info, scale);
+      return scale;
+    });
   }
 
   /** A small tensor as f32 numbers. */
-  async vector(info: TensorInfo, encoding: DenseEncoding, length: number): Promise<Float32Array> {
-    const out = new Float32Array(length);
-    const bytes = await this.#read(info.offsetBytes, info.lengthBytes);
-    named(info, () => encoding.decode(bytes, length, out));
-    checkFinite(info, out, length);
-    this.#onBytes?.(info.lengthBytes);
-    return out;
+  vector(info: TensorInfo, encoding: DenseEncoding, length: number): Promise<Float32Array> {
+    return this.#whole(info, (bytes) => {
+      const out = new Float32Array(length);
+      named(info, () => encoding.decode(bytes, length, out));
+      checkFinite(info, out, length);
+      return out;
+    });
   }
 
-  #read(offset: number, length: number): Promise<Uint8Array> {
-    this.#signal?.throwIfAborted();
-    return this.#source.read(offset, length, this.#signal);
+  async #whole<T>(info: TensorInfo, use: (bytes: Uint8Array) => T): Promise<T> {
+    const piece = await this.#next(info);
+    let result: T;
+    await this.#use(piece, ({ bytes }) => {
+      result = use(bytes);
+    });
+    this.#check();
+    return result!;
+  }
+
+  async #use(piece: StagedPiece, use: (piece: StagedPiece) => Promise<void> | void): Promise<void> {
+    try {
+      await use(piece);
+      this.#options.onBytes?.(piece.lengthBytes);
+    } catch (error) {
+      this.#failure ??= { error };
+    } finally {
+      this.#options.staging.give(piece.address);
+    }
+  }
+
+  /** The next piece, while those after it are read. */
+  async #next(info: TensorInfo): Promise<StagedPiece> {
+    if (this.#pieces[this.#at]?.info !== info)
+      throw new TernlightError('internal', `reader: ${info.name} is not the next tensor`);
+    this.#check();
+    this.#at++;
+    this.#readAhead();
+    const piece = await this.#reads.shift()!;
+    // Sources in memory never wait: without a task of its own no piece would let threads answer, or timers abort.
+    await nextTask();
+    this.#check();
+    this.#readAhead();
+    return piece;
+  }
+
+  #check(): void {
+    if (this.#failure) throw this.#failure.error;
+    this.#options.signal?.throwIfAborted();
+  }
+
+  #readAhead(): void {
+    while (this.#ahead < this.#pieces.length && this.#reads.length < this.#options.staging.slots - 1) {
+      const read = this.#read(this.#pieces[this.#ahead++]!);
+      read.catch(() => {}); // it is thrown when its turn comes, which may be never
+      this.#reads.push(read);
+    }
+  }
+
+  async #read(piece: Piece): Promise<StagedPiece> {
+    const { memory, staging, signal } = this.#options;
+    const address = await staging.take();
+    const { offset, lengthBytes, paddedBytes } = piece;
+    const bytes = new Uint8Array(memory.buffer, address, paddedBytes);
+    const target = bytes.subarray(0, lengthBytes);
+    signal?.throwIfAborted();
+    if (this.#source.readInto) await this.#source.readInto(offset, target, signal);
+    else target.set(await this.#source.read(offset, lengthBytes, signal));
+    return { ...piece, address, bytes };
   }
 }
 
-function bytesOf(info: TensorInfo, elems: number): number {
-  return (elems / info.encoding.blockElems) * info.encoding.blockBytes;
-}
-
-/** Puts the tensor's name before the message of an error that a decoder throws. */
-function named<T>(info: TensorInfo, run: () => T): T {
+/** Runs a decoder, which knows no tensor: puts the name of this one before the message of its error. */
+export function named<T>(info: TensorInfo, run: () => T): T {
   try {
     return run();
   } catch (cause) {

@@ -4,6 +4,7 @@ import { TernlightError } from '../errors.ts';
 import type { Kernels } from '../kernels.d.ts';
 import type { RowKernel } from '../plan/types.ts';
 import { instantiate } from './instantiate.ts';
+import { Trial, trialPages } from './trial.ts';
 import { unshared } from './unshared.ts';
 
 export const VARIANTS = ['simd', 'relaxed', 'simd-threads', 'relaxed-threads'] as const;
@@ -69,28 +70,11 @@ export function canShareMemory(): boolean {
  */
 async function relaxedWorks(): Promise<boolean> {
   if (!(await validates('relaxed'))) return false;
-  const memory = new WebAssembly.Memory({ initial: 2, maximum: 2 });
-  const kernels = await instantiate(await compile('relaxed'), memory);
-  // 32 rows x 32 columns: row r, column k has code (r + k) % 3; activations alternate in sign and size.
-  const at = Math.ceil(kernels.heapBase() / 64) * 64;
-  const [codes, w, scales, q, qScale, y, range, scratch] = [0, 1024, 2048, 2304, 2560, 2816, 3072, 3328].map(
-    (o) => at + o,
-  );
-  const u8 = new Uint8Array(memory.buffer);
-  const f32 = new Float32Array(memory.buffer);
-  for (let i = 0; i < 1024; i++) u8[codes! + i] = ((i >> 5) + i) % 3;
-  const x = Array.from({ length: 32 }, (_, k) => (k % 2 ? -1 : 1) * (127 - k));
-  new Int8Array(memory.buffer).set(x, q);
-  f32.fill(1, scales! >> 2, (scales! >> 2) + 32);
-  f32[qScale! >> 2] = 1;
-  new Int32Array(memory.buffer).set([0, 1], range! >> 2);
-  kernels.packV32(codes!, w!, 32);
-  kernels.matmulTernaryDot(w!, scales!, q!, qScale!, y!, 32, 32, 32, 0, range!, 0, 32, scratch!);
-  for (let r = 0; r < 32; r++) {
-    const expected = x.reduce((sum, v, k) => sum + v * (((r + r * 32 + k) % 3) - 1), 0);
-    if (f32[(y! >> 2) + r] !== expected) return false;
-  }
-  return true;
+  const pages = trialPages(32, 32);
+  const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
+  const trial = new Trial(await instantiate(await compile('relaxed'), memory), memory, 32, 32);
+  trial.run('matmulTernaryDot');
+  return trial.isRight();
 }
 
 /** The best build that this engine runs; `threads` says whether shared memory will be used. */

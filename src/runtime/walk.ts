@@ -1,5 +1,5 @@
 // Walks a plan. The only place where rows are shared out among threads; knows no model.
-import { CLAIMS, CONTROL_BYTES } from '../../assembly/layout.ts';
+import { CLAIMS, CONTROL_BYTES, POSITION } from '../../assembly/layout.ts';
 import type { Kernels } from '../kernels.d.ts';
 import type { Plan, Stage, Step } from '../plan/plan.ts';
 import { type Chunk, cut } from './chunks.ts';
@@ -105,8 +105,12 @@ export class Walker {
     const first = this.#control[word]! * step.rows;
     const rows = this.#control[word + 1]! * step.rows - first;
     const units = Math.ceil(rows / step.align);
-    const begin = Math.floor((units * thread) / threads) * step.align;
-    const end = Math.min(rows, Math.floor((units * (thread + 1)) / threads) * step.align);
+    const share = (part: number) =>
+      step.growing
+        ? growingShare(units, step.rows, this.#control[POSITION >> 2]!, part / threads)
+        : Math.floor((units * part) / threads);
+    const begin = share(thread) * step.align;
+    const end = Math.min(rows, share(thread + 1) * step.align);
     if (begin < end) call(step, first + begin, first + end);
   }
 
@@ -129,6 +133,20 @@ export class Walker {
   #view(): Int32Array {
     return new Int32Array(this.#context.memory.buffer, this.#context.control, CONTROL_BYTES >> 2);
   }
+}
+
+/** What a token costs beside its context, in positions. */
+const TOKEN_COST = 16;
+
+/**
+ * Of `units` in all, `perToken` each, the first ones that are `part` of the work, where a token's is as long as its
+ * context: the area under a line. Whole tokens where there are some for everybody.
+ */
+export function growingShare(units: number, perToken: number, position: number, part: number): number {
+  const tokens = units / perToken;
+  const before = position + TOKEN_COST;
+  const t = Math.sqrt(before ** 2 + part * (tokens ** 2 + 2 * before * tokens)) - before;
+  return tokens < 16 ? Math.round(t * perToken) : Math.round(t) * perToken;
 }
 
 /** The claim counter of the stage that ends with barrier number `epoch`. */

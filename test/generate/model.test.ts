@@ -1,5 +1,6 @@
 // Sessions, turns and the end of a model, on the packaged one.
 import { describe, expect, it } from 'vitest';
+import { likeliest } from '../../src/generate/top-k.ts';
 import { load } from '../../src/index.ts';
 
 const greedy = { temperature: 0, maxTokens: 12 } as const;
@@ -61,6 +62,26 @@ describe('a model', () => {
     await expect(session.feed([1])).rejects.toThrow(/a generation is running/);
     await running.return?.();
     await session.feed([1]);
+    await model.dispose();
+  });
+
+  it('is asked for a number of logits, or for all', async () => {
+    const model = await load(undefined, { head: 'fast', threads: 1 });
+    const session = await model.session();
+    const ids = await model.tokenize('Once upon a time');
+    const all = (await session.feed(ids)).slice();
+    await session.truncate(0);
+    const some = (await session.feed(ids, undefined, 3)).slice();
+    const best = [...likeliest(all, all.length, 3)];
+    expect([...likeliest(some, some.length, 3)]).toEqual(best);
+    for (const id of best) expect(some[id]).toBe(all[id]);
+    expect(some).not.toEqual(all);
+    for (const top of [-1, 0.5, Number.NaN, '3' as never])
+      await expect(session.feed([1], undefined, top)).rejects.toThrow(/session: top is .*, expected an integer >= 0/);
+    expect(session.ids.length).toBe(ids.length);
+    // More than there are: all.
+    await session.truncate(0);
+    expect((await session.feed(ids, undefined, 1e9)).slice()).toEqual(all);
     await model.dispose();
   });
 

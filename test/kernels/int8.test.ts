@@ -25,7 +25,7 @@ const shapes: Shape[] = [
   { rows: 32, cols: 6912, tokens: 2 },
   { rows: 32, cols: 8640, tokens: 1 },
   ...[-127, 127].flatMap((activation) =>
-    [-128, -127, 127].map((weight) => ({ rows: 32, cols: 6912, tokens: 1, weight, activation })),
+    [-128, -127, 127].map((weight) => ({ rows: 32, cols: 6912, tokens: 3, weight, activation })),
   ),
 ];
 

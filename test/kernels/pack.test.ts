@@ -16,11 +16,40 @@ function packH16Kernel(v: Variant, arena: Arena, x: Float32Array<ArrayBuffer>, r
   return { w: arena.u8(w, rows * cols).slice(), scales: arena.f32(scales, rows) };
 }
 
+interface Planes {
+  quarter: number;
+  spans: number;
+  gap: number;
+  highFirst: number;
+}
+
+/** Codes as packV32Planes reads them, one after the other; between blocks bytes that are no codes. */
+function planesOf(
+  weights: Int8Array,
+  cols: number,
+  { quarter, spans, gap, highFirst }: Planes,
+): Uint8Array<ArrayBuffer> {
+  const spanElems = 4 * quarter;
+  const blockBytes = spans * quarter + gap;
+  const out = new Uint8Array((weights.length / (spanElems * spans)) * blockBytes);
+  for (let at = spans * quarter; at < out.length; at += blockBytes) out.fill(0xff, at, at + gap);
+  expect(cols % (spanElems * spans)).toBe(0);
+  weights.forEach((weight, i) => {
+    const [block, inBlock] = [Math.floor(i / (spanElems * spans)), i % (spanElems * spans)];
+    const [span, inSpan] = [Math.floor(inBlock / spanElems), inBlock % spanElems];
+    const [field, j] = [Math.floor(inSpan / quarter), inSpan % quarter];
+    const byte = block * blockBytes + span * quarter + j;
+    out[byte] = out[byte]! | ((weight + 1) << (2 * (highFirst ? 3 - field : field)));
+  });
+  return out;
+}
+
 forEachVariant((get) => {
   for (const [rows, cols] of [
     [32, 32],
     [64, 96],
     [96, 100],
+    [64, 384],
     [32, 6912],
     [64, 8640],
   ] as const) {
@@ -41,6 +70,32 @@ forEachVariant((get) => {
           for (let col = row % 7; col < cols; col += 7)
             expect(readV32(packed, cols, row, col)).toBe(weights[row * cols + col]);
       });
+
+    // I2_S, its order of 16 bytes, TQ2_0: where a block's quarters are, and what is between blocks.
+    for (const [quarter, spans, gap, highFirst] of [
+      [32, 1, 0, 1],
+      [16, 1, 0, 1],
+      [32, 2, 2, 0],
+      [16, 3, 5, 0],
+    ] as const)
+      if (cols % (4 * quarter * spans) === 0)
+        test(`packV32Planes ${rows} x ${cols}, ${spans} x ${quarter} bytes, ${gap} between`, () => {
+          const weights = new Random(rows * cols + 2).weights(rows * cols);
+          const bytes = planesOf(weights, cols, { quarter, spans, gap, highFirst });
+          const row = bytes.length / rows;
+          const arena = get().arena();
+          const from = arena.input('bytes', bytes);
+          const w = arena.region('w', (rows * cols) / 4);
+          const pack = (at: number, r: number) =>
+            get().kernels.packV32Planes(at + r * row, w + (r * cols) / 4, cols, quarter, spans, gap, highFirst);
+          for (let r = 0; r < rows; r += 32) expect(pack(from, r)).toBe(1);
+          arena.check();
+          sameBits(arena.u8(w, (rows * cols) / 4).slice(), packV32(weights, rows, cols), 'packed');
+          // A code 3 in the last byte of codes.
+          bytes[bytes.length - gap - 1] = 0x03 << (2 * (rows % 3));
+          const bad = arena.input('bad', bytes);
+          for (let r = 0; r < rows; r += 32) expect(pack(bad, r)).toBe(r + 32 < rows ? 1 : 0);
+        });
 
     if (cols % 8 === 0)
       test(`packB32 ${rows} x ${cols}`, () => {

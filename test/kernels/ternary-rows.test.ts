@@ -17,11 +17,12 @@ const shapes: Shape[] = [
   { rows: 32, cols: 6912, blockCols: 128, tokens: 16 },
   { rows: 32, cols: 8640, blockCols: 64, tokens: 3 },
   { rows: 64, cols: 8640, blockCols: 8640, tokens: 7 },
+  { rows: 32, cols: 160, blockCols: 160, tokens: 7 },
   { rows: 1120, cols: 128, blockCols: 128, tokens: 2 },
 ];
 const worst: Shape[] = [-127, 127].flatMap((activation) =>
   [-1, 1].flatMap((weight) => [
-    { rows: 32, cols: 6912, blockCols: 6912, tokens: 2, weight, activation },
+    { rows: 32, cols: 6912, blockCols: 6912, tokens: 7, weight, activation },
     { rows: 32, cols: 6912, blockCols: 256, tokens: 1, weight, activation },
   ]),
 );
@@ -60,6 +61,11 @@ forEachVariant((get, name) => {
             `tokens 3 + ${count}`,
           );
         }
+      });
+
+      test('no tokens', () => {
+        const c = ternaryCase({ rows: 32, cols: 64, blockCols: 64, tokens: 4 });
+        sameBits(runTernary(get(), get().arena(), kernel, c, { range: [2, 2] }), c.before, 'y');
       });
 
       test('row ranges together give the whole', () => {

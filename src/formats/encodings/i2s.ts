@@ -52,6 +52,7 @@ export const i2s: TernaryEncoding = {
   name: 'I2_S',
   blockElems: 128,
   blockBytes: 32,
+  planes: { quarterBytes: 32, firstIn: 'high' },
 
   decode: (bytes, elems, codes) => decode(bytes, elems, codes, 32),
 
@@ -88,5 +89,6 @@ export const i2sArm: TernaryEncoding = {
   name: 'I2_S (arm)',
   blockElems: 64,
   blockBytes: 16,
+  planes: { quarterBytes: 16, firstIn: 'high' },
   decode: (bytes, elems, codes) => decode(bytes, elems, codes, 16),
 };

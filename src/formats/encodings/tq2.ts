@@ -6,6 +6,19 @@ import { badCode, badScale, damaged } from './damaged.ts';
 import { writeScale } from './halves.ts';
 import { notTernary } from './words.ts';
 
+function decodeScales(bytes: Uint8Array, elems: number, scales: Float32Array): void {
+  const blocks = elems / 256;
+  const source = new DataView(bytes.buffer, bytes.byteOffset, blocks * 66);
+  const halves = f16Table();
+  let zero = 0;
+  for (let b = 0; b < blocks; b++) {
+    const scale = halves[source.getUint16(b * 66 + 64, true)]!;
+    scales[b] = scale;
+    zero += scale * 0; // NaN for ever after an infinity or a NaN
+  }
+  if (zero !== 0) throw badScale('TQ2_0');
+}
+
 export const tq2: TernaryEncoding = {
   id: 35,
   name: 'TQ2_0',
@@ -13,14 +26,13 @@ export const tq2: TernaryEncoding = {
   blockElems: 256,
   blockBytes: 66,
   scaleElems: 256,
+  planes: { quarterBytes: 32, firstIn: 'low', scales: decodeScales },
 
   decode(bytes, elems, codes, scales) {
     const blocks = elems / 256;
     const source = new DataView(bytes.buffer, bytes.byteOffset, blocks * 66);
     const target = new DataView(codes.buffer, codes.byteOffset, elems);
-    const halves = f16Table();
     let threes = 0;
-    let zero = 0;
     for (let b = 0; b < blocks; b++) {
       for (let half = 0; half < 2; half++) {
         const from = b * 66 + half * 32;
@@ -34,12 +46,9 @@ export const tq2: TernaryEncoding = {
           target.setUint32(out + i + 96, (four >>> 6) & 0x03030303, true);
         }
       }
-      const scale = halves[source.getUint16(b * 66 + 64, true)]!;
-      scales[b] = scale;
-      zero += scale * 0; // NaN for ever after an infinity or a NaN
     }
+    decodeScales(bytes, elems, scales);
     if (threes & 0x55555555) throw damaged('TQ2_0');
-    if (zero !== 0) throw badScale('TQ2_0');
   },
 
   encode(codes, scales, elems, bytes) {
