@@ -63,6 +63,8 @@ async function bundle(options) {
     bundle: true,
     format: 'esm',
     target: 'es2022',
+    alias: { '#node-files': './node-files.js' },
+    external: ['./node-files.js'],
     platform: 'neutral',
     mainFields: ['module', 'main'],
     minify: true,
@@ -130,6 +132,8 @@ async function buildBundles() {
   mkdirSync('dist', { recursive: true });
   const plugins = [virtual({ '#engine': await engineFunction() })];
   await bundle({ entryPoints: ['src/index.ts'], outfile: 'dist/ternlight.js', plugins });
+  // Node's, Deno's and Bun's: what a page loads stays small.
+  await bundle({ entryPoints: ['src/platform/node-files.ts'], outfile: 'dist/node-files.js', plugins: [beside] });
   await bundle({
     entryPoints: ['src/cli/main.ts'],
     outfile: 'dist/cli.js',

@@ -9,3 +9,4 @@ export { loadModel } from './load.ts';
 export { currentPlatform } from './platform/current.ts';
 export { loadRemote } from './remote/client.ts';
 export { serve } from './remote/server.ts';
+export { openStore } from './store.ts';

@@ -9,6 +9,8 @@ export type ErrorCode =
   | 'unsupported'
   /** A file or address could not be read. */
   | 'io'
+  /** Something could not be kept on this machine, or is not kept: no space, no permission, nothing there. */
+  | 'storage'
   /** The prompt and what is asked for do not fit the context. */
   | 'context-full'
   /** The environment lacks something: WebAssembly SIMD, memory, workers. */

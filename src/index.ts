@@ -5,6 +5,7 @@ import type { Environment } from './environment.ts';
 import type { Model } from './generate/model.ts';
 import type { Inspection } from './inspect.ts';
 import type { ModelSource } from './open.ts';
+import type { Store } from './store.ts';
 import type { Tokenizer } from './tokenizer/types.ts';
 import type { LoadOptions } from './understand.ts';
 
@@ -15,6 +16,7 @@ const {
   loadModel,
   loadRemote,
   loadTokenizerOf,
+  openStore,
   ...parts
 } = engine();
 
@@ -28,8 +30,10 @@ export const packagedModel = new URL('../model/tinystories-bitnet-11m.gguf', imp
 export function load(source?: ModelSource, options: LoadOptions = {}): Promise<Model> {
   const platform = currentPlatform();
   const from = source ?? packagedModel;
-  if (platform.mayBlock) return loadModel(from, options, platform);
-  return loadRemote(from, options, platform, `(${engine})().serve(self)`);
+  // The packaged model changes with the package, and is where the package is.
+  const given = source === undefined ? { cache: false, ...options } : options;
+  if (platform.mayBlock) return loadModel(from, given, platform);
+  return loadRemote(from, given, platform, `(${engine})().serve(self)`);
 }
 
 /** Reads a header only: what a file holds and what memory it would need. */
@@ -40,9 +44,14 @@ export function inspect(source?: ModelSource, options: LoadOptions = {}): Promis
 /** The tokenizer of a model file or of a vocabulary-only one. */
 export function loadTokenizer(
   source?: ModelSource,
-  options: { signal?: AbortSignal; hub?: string } = {},
+  options: Pick<LoadOptions, 'signal' | 'hub' | 'cache'> = {},
 ): Promise<Tokenizer> {
   return loadTokenizerOf(source ?? packagedModel, currentPlatform(), options);
+}
+
+/** What is kept of models on this machine. Throws 'storage' where nothing can be. */
+export function store(): Promise<Store> {
+  return openStore(currentPlatform());
 }
 
 /** What these surroundings offer, what is missing and how to get it, and what speed to expect. Takes about a second. */
@@ -59,5 +68,6 @@ export type { Model, ModelInfo, Session } from './generate/model.ts';
 export type * from './generate/options.ts';
 export type { Inspection } from './inspect.ts';
 export type { ModelSource } from './open.ts';
+export type { DownloadOptions, Store, StoredFile } from './store.ts';
 export type { EncodeOptions, StreamDecoder, Tokenizer } from './tokenizer/types.ts';
 export type { LoadOptions, LoadProgress } from './understand.ts';

@@ -90,7 +90,7 @@ function printable(value: ReturnType<ModelFile['metadata']['raw']>): string {
 export async function loadTokenizerOf(
   source: ModelSource,
   platform: Platform,
-  options: { signal?: AbortSignal; hub?: string } = {},
+  options: Pick<LoadOptions, 'signal' | 'hub' | 'cache'> = {},
 ): Promise<Tokenizer> {
   return createTokenizer(await readTokenizer(await openSource(source, platform, options), options.signal));
 }

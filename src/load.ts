@@ -13,12 +13,19 @@ export async function loadModel(source: ModelSource, options: LoadOptions, platf
   const started = performance.now();
   const { signal, onProgress } = options;
   onProgress?.({ phase: 'header', loadedBytes: 0, totalBytes: undefined });
-  const opened = await openModel(source, platform, options);
+  // Weights are read as they arrive: how far the download is says more then.
+  let downloading = false;
+  const onDownload = (loadedBytes: number, totalBytes: number) => {
+    downloading = loadedBytes < totalBytes;
+    onProgress?.({ phase: 'download', loadedBytes, totalBytes });
+  };
+  const opened = await openModel(source, platform, { ...options, keep: true, onDownload });
   try {
     const { file } = opened;
     const understood = understand(file, options);
     const { config, head } = understood;
-    const notes = [...opened.notes, ...understood.notes];
+    const notes = opened.notes;
+    notes.push(...understood.notes);
     const tokenizer = tokenizerOf(file.metadata, config.vocabSize);
     notes.push(...(tokenizer.notes ?? []));
     const { threads, note } = chooseThreads(options, platform);
@@ -45,9 +52,15 @@ export async function loadModel(source: ModelSource, options: LoadOptions, platf
       },
       rowKernel: options.kernel,
       revectorized: options.revectorize,
-      onProgress: (loadedBytes, totalBytes) => onProgress?.({ phase: 'weights', loadedBytes, totalBytes }),
+      onProgress: (loadedBytes, totalBytes) => {
+        if (!downloading) onProgress?.({ phase: 'weights', loadedBytes, totalBytes });
+      },
     };
     const engine = await Engine.create(setup);
+    await opened.finish().catch((error) => {
+      engine.dispose();
+      throw error;
+    });
     const totalBytes = file.tensors.reduce((n, t) => n + t.lengthBytes, 0);
     onProgress?.({ phase: 'ready', loadedBytes: totalBytes, totalBytes });
     return new LocalModel(engine, tokenizer, file.metadata, {

@@ -2,6 +2,7 @@
 import { TernlightError } from './errors.ts';
 import type { I2sLayout } from './formats/encodings/index.ts';
 import { blobFileSet, urlFileSet } from './formats/file-set.ts';
+import { firstPart } from './formats/gguf-split.ts';
 import { type Opened, type ReadModel, readModelFile } from './formats/model-file.ts';
 import { blobSource, bytesSource, streamSource, urlSource } from './formats/source.ts';
 import { type SyntheticName, syntheticModel, syntheticNames } from './formats/synthetic.ts';
@@ -9,11 +10,12 @@ import type { ByteSource, FileSet } from './formats/types.ts';
 import { isHubName } from './hub/hub-name.ts';
 import { openHub } from './hub/open-hub.ts';
 import type { Platform } from './platform/platform.ts';
+import { type CacheMode, type Opener, openerOf } from './store/policy.ts';
 
 /**
  * A path of a file or folder (Node, Deno, Bun), an http(s) address (one that ends in "/" or names a file of a
  * safetensors repository means the repository), "hf:owner/repo[/file][@revision]", "synthetic:NAME", the bytes
- * themselves, or the files of a repository.
+ * themselves, or the files of a repository or of a GGUF model in parts (of which else the first is named).
  */
 export type ModelSource =
   | string
@@ -40,19 +42,59 @@ export interface OpenOptions {
   i2sLayout?: 'auto' | I2sLayout;
   /** Where hf: names lead. Default "https://huggingface.co". */
   hub?: string;
+  /**
+   * Files at addresses are kept on this machine (OPFS or the Cache API in pages, a folder elsewhere). "auto" (default):
+   * what is kept is used without a request; what is not is downloaded and kept where that is possible, a note says
+   * where not. true: an error where it cannot be kept. false: neither looked for nor kept. "offline": only what is
+   * kept, no request at all. "refresh": asks whether what is kept has changed, and downloads it anew then.
+   * inspect and loadTokenizer use what is kept, and keep nothing.
+   */
+  cache?: CacheMode;
+  /** What the SHA-256 of the file at the address has to be, in hexadecimal digits. */
+  sha256?: string;
 }
 
-/** Opens a model and reads its header; `close` when done. */
+interface Keep {
+  /** Keeps what it downloads. */
+  keep?: boolean;
+  onDownload?: (haveBytes: number, totalBytes: number) => void;
+}
+
+/**
+ * Opens a model and reads its header; `close` when done. `finish` waits until what is to be kept is, and is right;
+ * notes may come until then.
+ */
 export async function openModel(
   source: ModelSource,
   platform: Platform,
-  { signal, tokenizer, i2sLayout, hub }: OpenOptions = {},
-): Promise<ReadModel & { name: string; close(): Promise<void> }> {
-  const opened = await openSource(source, platform, { signal, hub });
+  options: OpenOptions & Keep = {},
+): Promise<ReadModel & { name: string; finish(): Promise<void>; close(): Promise<void> }> {
+  const { signal, tokenizer, i2sLayout, hub, cache, sha256, keep, onDownload } = options;
+  const notes: string[] = [];
+  const onNote = (note: string) => {
+    if (!notes.includes(note)) notes.push(note);
+  };
+  const policy = { signal, cache, keep, onDownload, onNote };
+  const opener = openerOf(platform.openStore, { ...policy, sha256 });
+  const opened = await openSource(source, platform, { signal, hub, opener });
   try {
-    const other = tokenizer === undefined ? undefined : await openSource(tokenizer, platform, { signal, hub });
+    if (sha256 !== undefined && !opener.hasFile)
+      throw new TernlightError(
+        'invalid-option',
+        'options: sha256 is of one file at an address, which the source is not',
+      );
+    const others = openerOf(platform.openStore, policy);
+    const other =
+      tokenizer === undefined ? undefined : await openSource(tokenizer, platform, { signal, hub, opener: others });
     const read = await readModelFile(opened, { signal, tokenizer: other, i2sLayout });
-    return { ...read, name: read.file.source.name, close: () => read.file.source.close() };
+    notes.push(...read.notes);
+    return {
+      file: read.file,
+      notes,
+      name: read.file.source.name,
+      finish: async () => void (await Promise.all([opener.finish(), others.finish()])),
+      close: () => read.file.source.close(),
+    };
   } catch (error) {
     await opened.source?.close();
     throw error;
@@ -63,10 +105,11 @@ export async function openModel(
 export async function openSource(
   source: ModelSource,
   platform: Platform,
-  options: Pick<OpenOptions, 'signal' | 'hub'> = {},
+  options: Pick<OpenOptions, 'signal' | 'hub' | 'cache'> & { opener?: Opener } = {},
 ): Promise<Opened> {
+  const { signal, opener = openerOf(platform.openStore, options) } = options;
   if (typeof source === 'string' && isHubName(source))
-    return openHub(source, { signal: options.signal, hub: options.hub ?? platform.hub });
+    return openHub(source, { signal, hub: options.hub ?? platform.hub, opener });
   if (typeof source === 'string' && source.startsWith('synthetic:')) {
     const name = source.slice('synthetic:'.length);
     if (!(syntheticNames as readonly string[]).includes(name))
@@ -76,12 +119,16 @@ export async function openSource(
       );
     return { source: syntheticModel(name as SyntheticName) };
   }
-  if (typeof source === 'string' || source instanceof URL) return openNamed(String(source), platform, options.signal);
+  if (typeof source === 'string' || source instanceof URL) return openNamed(String(source), platform, opener, signal);
   if (source instanceof ArrayBuffer || source instanceof Uint8Array) return { source: bytesSource(source) };
   if (typeof Blob !== 'undefined' && source instanceof Blob) return { source: blobSource(source) };
   if (typeof ReadableStream !== 'undefined' && source instanceof ReadableStream)
     return { source: streamSource(source) };
-  if (Array.isArray(source)) return { files: blobFileSet(source as File[]) };
+  if (Array.isArray(source)) {
+    const files = source as File[];
+    const first = files.find(({ name }) => firstPart.test(name));
+    return { ...(first && { source: blobSource(first) }), files: blobFileSet(files) };
+  }
   if (typeof (source as ByteSource | undefined)?.read === 'function') return { source: source as ByteSource };
   if (typeof (source as FileSet | undefined)?.open === 'function') return { files: source as FileSet };
   throw new TernlightError(
@@ -90,7 +137,12 @@ export async function openSource(
   );
 }
 
-async function openNamed(text: string, platform: Platform, signal: AbortSignal | undefined): Promise<Opened> {
+async function openNamed(
+  text: string,
+  platform: Platform,
+  opener: Opener,
+  signal: AbortSignal | undefined,
+): Promise<Opened> {
   const isUrl = /^(https?|blob|data|capacitor|app|chrome-extension|moz-extension):/i.test(text);
   if (!isUrl && platform.openPath) {
     const path = text.startsWith('file:') ? filePath(text) : text;
@@ -104,9 +156,11 @@ async function openNamed(text: string, platform: Platform, signal: AbortSignal |
   const url = new URL(text, base);
   // A blob: or data: address has nothing beside it.
   if (url.protocol === 'blob:' || url.protocol === 'data:') return { source: await urlSource(url, { signal }) };
-  const files = urlFileSet(new URL('./', url), { signal });
+  const isWeb = /^https?:$/.test(url.protocol);
+  const folder = new URL('./', url);
+  const files = isWeb ? opener.files(folder) : urlFileSet(folder, { signal });
   if (isRepository(url.pathname)) return { files };
-  return { source: await urlSource(url, { signal }), files };
+  return { source: await (isWeb ? opener.file(url) : urlSource(url, { signal })), files };
 }
 
 /** Whether a path names a folder, or one of the files that only make sense together. */

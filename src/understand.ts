@@ -11,7 +11,8 @@ import { chooseHead, type HeadType, packingJobs, vocabSizeOf } from './runtime/p
 import { canShareMemory, hasThreads, type Variant } from './runtime/variant.ts';
 
 export interface LoadProgress {
-  phase: 'header' | 'weights' | 'ready';
+  /** "download": bytes of files that come from the network and are kept; their weights are loaded meanwhile. */
+  phase: 'header' | 'download' | 'weights' | 'ready';
   loadedBytes: number;
   /** Undefined until the header is read. */
   totalBytes: number | undefined;

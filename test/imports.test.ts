@@ -35,6 +35,7 @@ const ALLOWED: Record<string, readonly string[]> = {
     ...['src/errors.ts', 'src/math.ts', 'src/runtime/', 'src/plan/types.ts', 'src/tokenizer/types.ts'],
     ...['src/formats/types.ts', 'assembly/layout.ts', '@huggingface/jinja'],
   ],
+  'src/store': ['src/errors.ts', 'src/formats/', 'src/hub/open-hub.ts'],
   'src/hub': ['src/errors.ts', 'src/formats/'],
   'src/convert': ['src/errors.ts', 'src/formats/', 'src/arch/', 'src/hub/'],
   'src/verify': [
@@ -42,7 +43,7 @@ const ALLOWED: Record<string, readonly string[]> = {
     'src/understand.ts',
   ],
   // node:* as types only: the modules come from process.getBuiltinModule, so that no bundler sees them.
-  'src/platform': ['src/errors.ts', 'src/formats/', 'node:fs/promises'],
+  'src/platform': ['src/errors.ts', 'src/formats/', 'src/store/', '#node-files', 'node:fs/promises'],
   'src/remote': [
     ...[
       'src/errors.ts',

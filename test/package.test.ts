@@ -18,6 +18,7 @@ describe('the package', () => {
     for (const needed of [
       'dist/ternlight.js',
       'dist/cli.js',
+      'dist/node-files.js',
       'dist/types/src/index.d.ts',
       'LICENSE',
       'README.md',

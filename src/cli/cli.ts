@@ -2,6 +2,7 @@
 import pkg from '../../package.json' with { type: 'json' };
 import { TernlightError } from '../index.ts';
 import { bench } from './bench.ts';
+import { cache } from './cache.ts';
 import { chat } from './chat.ts';
 import type { Command } from './command.ts';
 import { convert } from './convert.ts';
@@ -25,7 +26,7 @@ import { verify } from './verify.ts';
 
 export const commands: readonly Command[] = [
   ...[run, chat, tokenize, detokenize, logits, perplexity],
-  ...[models, inspect, verify, convert, bench, profile, doctor],
+  ...[models, cache, inspect, verify, convert, bench, profile, doctor],
 ];
 
 /** Runs one command. 0: done, 1: failed, 2: wrong usage, 130: stopped by Ctrl-C. */

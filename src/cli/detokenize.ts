@@ -2,7 +2,7 @@
 import { loadTokenizer, TernlightError } from '../index.ts';
 import { command } from './command.ts';
 import { print, printJson, readText } from './io.ts';
-import { checkIds, sourceOptions } from './model-options.ts';
+import { cacheMode, checkIds, sourceOptions } from './model-options.ts';
 import { forStream } from './text.ts';
 
 export const detokenize = command({
@@ -19,7 +19,7 @@ export const detokenize = command({
   },
   async run({ io, interrupt: { signal } }, values) {
     const ids = values.ids ?? jsonIds(await readText(io.stdin, signal));
-    const tokenizer = await loadTokenizer(values.tokenizer ?? values.model, { signal });
+    const tokenizer = await loadTokenizer(values.tokenizer ?? values.model, { signal, cache: cacheMode(values) });
     checkIds(ids, tokenizer.vocabSize);
     const text = tokenizer.decode(ids, { special: values.special });
     if (values.json) await printJson(io.stdout, text);

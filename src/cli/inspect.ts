@@ -5,7 +5,7 @@ import { print, printJson } from './io.ts';
 import { loadOptions, modelOptions } from './model-options.ts';
 import { bytes, printable, scaled, table } from './text.ts';
 
-const { variant: _, kernel: __, ...headerOptions } = modelOptions; // they change nothing that is told here
+const { variant: _, kernel: __, refresh: ___, sha256: ____, ...headerOptions } = modelOptions; // they change nothing that is told here
 
 export const inspect = command({
   name: 'inspect',

@@ -8,6 +8,15 @@ import { type Options, UsageError, type Values } from './options.ts';
 import { Progress } from './progress.ts';
 import { bytes, dim, printable } from './text.ts';
 
+export const cacheOptions = {
+  offline: { type: 'flag', help: 'only what is kept on this machine; no request at all' },
+  'no-cache': { type: 'flag', help: 'neither look for what is kept nor keep anything' },
+  refresh: { type: 'flag', help: 'ask whether what is kept has changed, and download it anew then' },
+  sha256: { type: 'text', value: 'HEX', help: 'what the SHA-256 of the file at the address has to be' },
+} as const satisfies Options;
+
+const { sha256: _, refresh: __, ...keptOptions } = cacheOptions;
+
 export const sourceOptions = {
   model: {
     type: 'text',
@@ -21,10 +30,12 @@ export const sourceOptions = {
     value: 'FILE',
     help: "a tokenizer in place of the model's own: a GGUF file, tokenizer.json or tokenizer.bin",
   },
+  ...keptOptions,
 } as const satisfies Options;
 
 export const modelOptions = {
   ...sourceOptions,
+  ...cacheOptions,
   ctx: {
     type: 'integer',
     short: 'c',
@@ -84,6 +95,18 @@ export const modelOptions = {
 
 export type ModelValues = Partial<Values<typeof modelOptions>>;
 
+/** As `cache` of load. Throws UsageError for contradictions. */
+export function cacheMode(values: Partial<Values<typeof cacheOptions>>): LoadOptions['cache'] {
+  const modes = [
+    ['offline', 'offline'],
+    ['no-cache', false],
+    ['refresh', 'refresh'],
+  ] as const;
+  const [first, second] = modes.filter(([name]) => values[name]);
+  if (first && second) throw new UsageError(`--${second[0]}: got --${first[0]} too, expected one of them`);
+  return first?.[1];
+}
+
 export function loadOptions(values: ModelValues): LoadOptions {
   const {
     ctx,
@@ -96,6 +119,7 @@ export function loadOptions(values: ModelValues): LoadOptions {
     tokenizer,
     'i2s-layout': i2sLayout,
     revectorize,
+    sha256,
   } = values;
   // Commands hold one conversation: memory for more is not even reserved.
   return {
@@ -109,6 +133,8 @@ export function loadOptions(values: ModelValues): LoadOptions {
     tokenizer,
     i2sLayout,
     revectorize,
+    cache: cacheMode(values),
+    sha256,
     sessions: 1,
   };
 }
@@ -125,8 +151,9 @@ export async function withModel<T>(
     model = await load(values.model, {
       ...loadOptions(values),
       signal: interrupt.signal,
-      onProgress: ({ loadedBytes, totalBytes }) => {
-        if (totalBytes !== undefined) progress.show('loading', loadedBytes, totalBytes, ` of ${bytes(totalBytes)}`);
+      onProgress: ({ phase, loadedBytes, totalBytes }) => {
+        const label = phase === 'download' ? 'downloading' : 'loading';
+        if (totalBytes !== undefined) progress.show(label, loadedBytes, totalBytes, ` of ${bytes(totalBytes)}`);
       },
     });
   } finally {

@@ -2,7 +2,7 @@
 import { loadTokenizer, TernlightError } from '../index.ts';
 import { command } from './command.ts';
 import { lines, printJson, readText } from './io.ts';
-import { sourceOptions } from './model-options.ts';
+import { cacheMode, sourceOptions } from './model-options.ts';
 import { UsageError } from './options.ts';
 
 export const tokenize = command({
@@ -22,7 +22,7 @@ with and without --json. The model may be a vocabulary-only file.`,
   async run({ io, interrupt: { signal } }, values) {
     if (values.jsonl && values.text !== undefined)
       throw new UsageError('--jsonl: got --text too, expected one of them; --jsonl reads standard input');
-    const tokenizer = await loadTokenizer(values.tokenizer ?? values.model, { signal });
+    const tokenizer = await loadTokenizer(values.tokenizer ?? values.model, { signal, cache: cacheMode(values) });
     const encode = (text: string) => tokenizer.encode(text, { special: values.special, bos: !values['no-bos'] });
     if (!values.jsonl) {
       await printJson(io.stdout, encode(values.text ?? (await readText(io.stdin, signal))));

@@ -25,7 +25,7 @@ const checkOptions = {
   },
 } as const;
 
-const { ctx: _, variant: __, kernel: ___, ...ofModel } = modelOptions;
+const { ctx: _, variant: __, kernel: ___, sha256: ____, ...ofModel } = modelOptions;
 const options = { Check: checkOptions, Model: ofModel } as const;
 
 type VerifyValues = Values<typeof checkOptions> & Values<(typeof options)['Model']>;

@@ -3,20 +3,23 @@
 
 import { TernlightError } from '../errors.ts';
 import { blobSource, type UrlSourceOptions, urlSource } from './source.ts';
-import type { FileSet } from './types.ts';
+import type { ByteSource, FileSet } from './types.ts';
 
 /**
  * Files below an address: "https://huggingface.co/NAME/resolve/main". A query is kept for each file. Status 404 or 410
  * means that there is no such file; any other failure throws 'io'.
+ * @param open in place of urlSource; it has to use the fetch that it is given
  */
-export function urlFileSet(base: string | URL, options: UrlSourceOptions = {}): FileSet {
-  const folder = new URL(String(base));
-  if (!folder.pathname.endsWith('/')) folder.pathname += '/';
+export function urlFileSet(
+  base: string | URL,
+  options: UrlSourceOptions = {},
+  open: (url: URL, options: UrlSourceOptions) => Promise<ByteSource | undefined> = urlSource,
+): FileSet {
+  const folder = fileUrl(base, '');
   return {
     name: `${folder.origin}${folder.pathname}`.slice(0, -1),
     async open(path, signal) {
-      const url = new URL(folder);
-      url.pathname += path.split('/').map(encodeURIComponent).join('/');
+      const url = fileUrl(folder, path);
       let status = 0;
       const watched: typeof fetch = async (input, init) => {
         const response = await (options.fetch ?? fetch)(input, init);
@@ -24,13 +27,21 @@ export function urlFileSet(base: string | URL, options: UrlSourceOptions = {}): 
         return response;
       };
       try {
-        return await urlSource(url, { ...options, signal: options.signal ?? signal, fetch: watched });
+        return await open(url, { ...options, signal: options.signal ?? signal, fetch: watched });
       } catch (error) {
         if ((status === 404 || status === 410) && !(signal?.aborted || options.signal?.aborted)) return undefined;
         throw error;
       }
     },
   };
+}
+
+/** Address of a file of urlFileSet. */
+export function fileUrl(base: string | URL, path: string): URL {
+  const url = new URL(String(base));
+  if (!url.pathname.endsWith('/')) url.pathname += '/';
+  url.pathname += path.split('/').map(encodeURIComponent).join('/');
+  return url;
 }
 
 /**

@@ -21,8 +21,13 @@ const maxAlignment = 1 << 30;
 /**
  * Reads the header. Throws TernlightError: 'invalid-file' for what breaks the format, 'unsupported' for what is well
  * formed but not done here, 'io' from the source.
+ * @param isPart a file of several that make up a model is not refused
  */
-export async function readGguf(source: ByteSource, signal?: AbortSignal): Promise<ModelFile & { version: number }> {
+export async function readGguf(
+  source: ByteSource,
+  signal?: AbortSignal,
+  isPart = false,
+): Promise<ModelFile & { version: number }> {
   const reader = new HeaderReader(source, signal);
   const cursor = reader.cursor;
   const { version, nTensors, nKeys } = await reader.parse(() => readPreamble(cursor, reader.bytes));
@@ -40,7 +45,7 @@ export async function readGguf(source: ByteSource, signal?: AbortSignal): Promis
     });
   }
   const metadata = new MetadataMap(entries);
-  refuseVariants(source.name, metadata);
+  refuseVariants(source.name, metadata, isPart);
   const alignment = alignmentOf(source.name, metadata);
 
   cursor.where = 'tensor table';
@@ -81,7 +86,7 @@ function notGguf(fileName: string, bytes: Uint8Array): TernlightError {
 }
 
 /** What would load without complaint and then answer with noise. */
-function refuseVariants(fileName: string, metadata: MetadataMap): void {
+function refuseVariants(fileName: string, metadata: MetadataMap, isPart: boolean): void {
   const rotated = metadata.keys.find((key) => key.startsWith('prism.hadamard.'));
   if (rotated) {
     throw new TernlightError(
@@ -90,7 +95,7 @@ function refuseVariants(fileName: string, metadata: MetadataMap): void {
     );
   }
   const parts = metadata.integer('split.count') ?? 1;
-  if (parts > 1) {
+  if (parts > 1 && !isPart) {
     throw new TernlightError(
       'unsupported',
       `gguf: ${fileName} is one of ${parts} parts of a model, expected one file; join them with llama-gguf-split --merge`,

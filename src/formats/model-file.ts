@@ -3,6 +3,7 @@ import { TernlightError } from '../errors.ts';
 import { looksLikeBitmamba, readBitmamba } from './bitmamba.ts';
 import type { I2sLayout } from './encodings/index.ts';
 import { readGguf } from './gguf.ts';
+import { withParts } from './gguf-split.ts';
 import { JsonObject } from './hf-json.ts';
 import { MetadataBuilder } from './hf-metadata.ts';
 import { readRepository } from './hf-repository.ts';
@@ -73,7 +74,7 @@ async function readHeader({ source, files }: Opened, signal: AbortSignal | undef
     await source.close();
     return readRepository(files, signal);
   }
-  return readGguf(source, signal);
+  return withParts(await readGguf(source, signal, true), files, signal);
 }
 
 /** Some bytes, fewer at the end of a short file. */

@@ -21,15 +21,36 @@ export interface UrlSourceOptions {
   retries?: number;
   /** Wait before the first of them; doubles each time. Default 200. */
   retryMs?: number;
+  /** Ask for what a read needs and no more, once the server has shown that it does ranges. Default: to the end. */
+  bounded?: boolean;
+  /** A file that has been begun before: nothing is asked for until the first read, and the answer must be of this file. */
+  begun?: FileVersion;
+}
+
+/** What tells one state of a file at an address from another. */
+export interface FileVersion {
+  /** Entity tag or date of change; undefined where the server tells neither. */
+  readonly version: string | undefined;
+  readonly byteLength: number;
+}
+
+/** The file is not the one that was begun. */
+export class ChangedError extends TernlightError {}
+
+export interface UrlByteSource extends ByteSource {
+  /** As FileVersion, after the first answer. */
+  readonly version: string | undefined;
+  /** As in the options. */
+  onProgress: UrlSourceOptions['onProgress'];
 }
 
 /** A gap up to this is read through rather than jumped: a new request costs about as much. */
 const skipBytes = 1 << 20;
 
-/** Asks for the file and returns once the server has answered. Throws 'io' with the status. */
-export async function urlSource(url: string | URL, options: UrlSourceOptions = {}): Promise<ByteSource> {
+/** Asks for the file and returns once the server has answered. Throws 'io' with the status, ChangedError ('io'). */
+export async function urlSource(url: string | URL, options: UrlSourceOptions = {}): Promise<UrlByteSource> {
   const source = new UrlSource(String(url), options);
-  await source.start();
+  if (!options.begun) await source.start();
   return source;
 }
 
@@ -38,7 +59,7 @@ class Broken {
   constructor(readonly cause: unknown) {}
 }
 
-class UrlSource implements ByteSource {
+class UrlSource implements UrlByteSource {
   readonly name: string;
   byteLength: number | undefined;
   private readonly inTurn = queue();
@@ -48,16 +69,25 @@ class UrlSource implements ByteSource {
   private connection = new AbortController();
   private ranges = false;
   /** ETag or date of the first answer. */
-  private version: string | undefined;
+  version: string | undefined;
+  onProgress: UrlSourceOptions['onProgress'];
   private answered = false;
   private closed = false;
+  /** Where the read that is going on ends, and where the open answer does. */
+  private wantedEnd = 0;
+  private askedEnd: number | undefined;
 
   constructor(
     private readonly url: string,
     private readonly options: UrlSourceOptions,
   ) {
     // Queries hold signatures and tokens, which do not belong in messages.
-    this.name = url.replace(/[?#].*$/s, '');
+    this.name = withoutSecrets(url);
+    this.onProgress = options.onProgress;
+    if (!options.begun) return;
+    ({ version: this.version, byteLength: this.byteLength } = options.begun);
+    this.answered = true;
+    this.ranges = true;
   }
 
   get sequential(): boolean {
@@ -95,10 +125,12 @@ class UrlSource implements ByteSource {
     this.options.signal?.throwIfAborted();
     signal?.throwIfAborted();
     checkRange(this.name, this.byteLength, offset, length);
-    if (this.ranges && length > 0 && (offset < this.window.start || offset > this.window.end + skipBytes)) {
+    const gap = this.body && !this.options.bounded ? skipBytes : 0;
+    if (this.ranges && length > 0 && (offset < this.window.start || offset > this.window.end + gap)) {
       this.hangUp();
       this.window = new Window(offset);
     }
+    this.wantedEnd = offset + length;
     if (offset < this.window.start) throw tooFarBack(this.name, offset, this.window.start);
     const out = new Uint8Array(length);
     let filled = this.window.copy(offset, out);
@@ -108,7 +140,7 @@ class UrlSource implements ByteSource {
       filled = place(part, this.window.end, out, offset, filled);
       this.window.push(part, offset + length);
       if (this.window.end === this.byteLength) this.hangUp();
-      this.options.onProgress?.(this.window.end, this.byteLength);
+      this.onProgress?.(this.window.end, this.byteLength);
     }
     return out;
   }
@@ -121,6 +153,10 @@ class UrlSource implements ByteSource {
         if (!this.body) await this.open(this.window.end, signal);
         const { done, value } = await this.pending(this.body!.read(), signal);
         if (!done) return value;
+        if (this.window.end === this.askedEnd) {
+          this.hangUp();
+          continue;
+        }
         if (this.byteLength === undefined) {
           this.byteLength = this.window.end;
           return undefined;
@@ -144,8 +180,14 @@ class UrlSource implements ByteSource {
   private async open(at: number, signal: AbortSignal | undefined): Promise<void> {
     signal?.throwIfAborted();
     this.connection = new AbortController();
+    const end = this.options.bounded && this.ranges && this.answered ? this.wantedEnd : undefined;
+    this.askedEnd = end;
     // Compressed, a body has another length than the file. Browsers do the same by themselves when they see a Range.
-    const headers = { 'accept-encoding': 'identity', ...this.options.headers, range: `bytes=${at}-` };
+    const headers = {
+      'accept-encoding': 'identity',
+      ...this.options.headers,
+      range: `bytes=${at}-${end === undefined ? '' : end - 1}`,
+    };
     const request = (this.options.fetch ?? fetch)(this.url, { headers, signal: this.connection.signal });
     const response = await this.pending(request, signal);
     const length = Number(response.headers.get('content-length') ?? Number.NaN);
@@ -156,12 +198,12 @@ class UrlSource implements ByteSource {
       if (range && Number(range[1]) !== at) {
         throw this.io(`sent bytes from ${range[1]}, expected from ${at}; the server does ranges wrongly`);
       }
-      total = range ? Number(range[2]) : at + length;
+      total = range ? Number(range[2]) : end === undefined ? at + length : this.byteLength;
     } else if (response.status === 200) {
       if (at > 0) this.window = new Window(0); // ranges no more: everything once again
       if (!response.headers.get('content-encoding')) total = length;
-    } else if (response.status === 416 && !this.answered) {
-      total = 0;
+    } else if (response.status === 416) {
+      total = 0; // of a file that had more, it is a change
     } else {
       const text = `answered with status ${response.status} ${response.statusText}`.trimEnd();
       if (this.answered && (response.status >= 500 || response.status === 429)) throw new Broken(text);
@@ -176,7 +218,8 @@ class UrlSource implements ByteSource {
   private recognise(response: Response, total: number | undefined): void {
     const version = response.headers.get('etag') ?? response.headers.get('last-modified') ?? undefined;
     if (this.answered && (version !== this.version || (total !== this.byteLength && this.byteLength !== undefined))) {
-      throw this.io('changed while it was being read; start again');
+      this.hangUp();
+      throw new ChangedError('io', `source: ${this.name} changed while it was being read; start again`);
     }
     this.answered = true;
     this.version = version;
@@ -202,6 +245,11 @@ class UrlSource implements ByteSource {
     this.hangUp();
     return new TernlightError('io', `source: ${this.name} ${text}`);
   }
+}
+
+/** An address for messages and records: queries hold signatures and tokens. */
+export function withoutSecrets(url: string): string {
+  return url.replace(/[?#].*$/s, '').replace(/^(\w+:\/\/)[^/@]*@/, '$1');
 }
 
 function hint(status: number): string {

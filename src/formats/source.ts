@@ -6,7 +6,14 @@ import { checkRange } from './range.ts';
 import type { ByteSource } from './types.ts';
 
 export { streamSource } from './source-stream.ts';
-export { type UrlSourceOptions, urlSource } from './source-url.ts';
+export {
+  ChangedError,
+  type FileVersion,
+  type UrlByteSource,
+  type UrlSourceOptions,
+  urlSource,
+  withoutSecrets,
+} from './source-url.ts';
 
 /** Bytes in memory; reads are views, not copies. */
 export function bytesSource(data: ArrayBuffer | Uint8Array, name = 'bytes'): ByteSource {

@@ -53,6 +53,23 @@ export function queue(): <T>(task: () => Promise<T>) => Promise<T> {
   };
 }
 
+/** Runs at most `count` tasks at once, in the order in which they came. */
+export function gate(count: number): <T>(task: () => Promise<T>) => Promise<T> {
+  const waiting: (() => void)[] = [];
+  let running = 0;
+  return async (task) => {
+    if (running < count) running++;
+    else await new Promise<void>((resolve) => waiting.push(resolve));
+    try {
+      return await task();
+    } finally {
+      const next = waiting.shift();
+      if (next) next();
+      else running--;
+    }
+  };
+}
+
 /** `promise`, or the reason of `signal` as soon as it is aborted; `onAbort` may let go of what is being waited for. */
 export async function abortable<T>(
   promise: Promise<T>,

@@ -11,6 +11,14 @@ import { type KnownModel, knownModel, refusedModels } from './known-models.ts';
 export interface HubOptions extends Pick<UrlSourceOptions, 'fetch' | 'headers' | 'signal' | 'retries' | 'retryMs'> {
   /** Default "https://huggingface.co". */
   hub?: string;
+  /** In place of requests of its own: by way of the store. */
+  opener?: AddressOpener;
+}
+
+/** Opens what is at an address; as urlSource and urlFileSet. */
+export interface AddressOpener {
+  file(url: URL, known?: { readonly bytes: number; readonly sha256?: string }): Promise<ByteSource>;
+  files(base: string | URL): FileSet;
 }
 
 /** What a name stands for. */
@@ -51,15 +59,17 @@ export async function openHub(
   text: string,
   options: HubOptions = {},
 ): Promise<{ source?: ByteSource; files: FileSet }> {
-  const { hub, ...urlOptions } = options;
-  const { kind, address } = hubTarget(text, hub);
-  const folder = urlFileSet(kind === 'files' ? address : new URL('./', address), urlOptions);
+  const { hub, opener, ...urlOptions } = options;
+  const { kind, address, known } = hubTarget(text, hub);
+  const base = kind === 'files' ? address : new URL('./', address);
+  const folder = opener?.files(base) ?? urlFileSet(base, urlOptions);
   const files: FileSet = {
     name: folder.name,
     open: (path, signal) => explained(text, 'the repository', signal, () => folder.open(path, signal)),
   };
   if (kind === 'files') return { files };
-  return { source: await explained(text, address, options.signal, () => urlSource(address, urlOptions)), files };
+  const file = () => opener?.file(new URL(address), known) ?? urlSource(address, urlOptions);
+  return { source: await explained(text, address, options.signal, file), files };
 }
 
 /** @param wanted what to download by other means */

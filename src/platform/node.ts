@@ -1,5 +1,4 @@
 // Node, Deno and Bun. Builtin modules are taken from the process at run time: no bundler sees an import of them.
-import { openPath } from './folder.ts';
 import type { Platform, WorkerHandle } from './platform.ts';
 
 interface RuntimeGlobals {
@@ -55,6 +54,7 @@ export function nodePlatform(): Platform {
     ...(knowsRevectorizer() && { revectorize }),
     spawn,
     hello: 'require("node:worker_threads").parentPort.postMessage(1)',
-    openPath,
+    openPath: async (path) => (await import('#node-files')).openPath(path),
+    openStore: async () => (await import('#node-files')).openFileStore(),
   };
 }

@@ -1,6 +1,7 @@
 // What the engine needs of its surroundings. node.ts and web.ts implement it; nothing else may touch node:* or
 // browser globals.
 import type { ByteSource, FileSet } from '../formats/types.ts';
+import type { Backend } from '../store/backend.ts';
 
 /** A running worker: a thread with messages. */
 export interface WorkerHandle {
@@ -32,4 +33,6 @@ export interface Platform {
    * What is at a path: a file with those beside it, or a folder's files. Undefined where there is no file system.
    */
   openPath?(path: string): Promise<{ source?: ByteSource; files: FileSet }>;
+  /** Where downloads are kept. Throws 'storage' where nothing can be. */
+  readonly openStore: () => Promise<Backend>;
 }

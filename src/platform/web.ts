@@ -1,6 +1,7 @@
 // Browsers and webviews: pages and their workers.
 import { TernlightError } from '../errors.ts';
 import type { Platform, WorkerHandle } from './platform.ts';
+import { webStore } from './web-store.ts';
 
 /** Starts a classic worker from text: by a blob address, which a Content-Security-Policy may forbid. */
 function spawn(text: string): WorkerHandle {
@@ -46,5 +47,6 @@ export function webPlatform(): Platform {
     mayBlock: typeof window === 'undefined',
     spawn,
     hello: 'postMessage(1)',
+    openStore: webStore,
   };
 }

@@ -29,7 +29,10 @@ describe('help', () => {
   it('gives the commands that run a model their options', () => {
     for (const name of ['run', 'chat', 'logits', 'perplexity', 'bench', 'profile']) {
       const { options } = commands.find((command) => command.name === name)!;
-      const names = 'model tokenizer ctx kv activations i2s-layout head threads variant kernel revectorize'.split(' ');
+      const names =
+        'model tokenizer offline no-cache refresh sha256 ctx kv activations i2s-layout head threads variant kernel revectorize'.split(
+          ' ',
+        );
       expect(Object.keys(options.Model!)).toEqual(names);
     }
   });
