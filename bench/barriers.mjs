@@ -54,10 +54,11 @@ async function measure(threads) {
   new Int32Array(memory.buffer, control + ours.RANGE_ALL, 2).set([0, 1]);
   const cases = CASES.filter(({ least = 1 }) => threads >= least);
   const plans = cases.map((c) => c.plan);
-  const task = { memory, plans, control, threads, spins: ours.BARRIER_SPINS };
-  const scratches = new Array(threads).fill(scratch);
-  const pool = threads > 1 ? await ours.Pool.start(ours.currentPlatform(), { modules, ...task }, scratches) : undefined;
-  const walker = new ours.Walker({ kernels, ...task, scratch, thread: 0 }, plans);
+  const task = { plans, control, threads, spins: ours.BARRIER_SPINS };
+  const platform = ours.currentPlatform();
+  const pool = threads > 1 ? await ours.Pool.start(platform, { modules, memory }, threads, control) : undefined;
+  await pool?.serve(task, new Array(threads).fill(scratch));
+  const walker = new ours.Walker({ kernels, memory, ...task, scratch, thread: 0 }, plans);
   const times = cases.map(() => []);
   // The first round warms up.
   for (let round = 0; round <= Number(options.rounds); round++)

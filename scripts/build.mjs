@@ -4,7 +4,7 @@
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { deflateSync } from 'node:zlib';
 
@@ -113,25 +113,66 @@ async function buildWorkers() {
 }
 
 /**
- * The engine as a function that refers to nothing outside: bundled and lowered by itself first, so that whoever bundles it
- * again finds nothing to put a helper beside it for (its text is a worker's program).
+ * Private names as ordinary ones with a mark, which esbuild then shortens: a `#name` that has to be lowered becomes a WeakMap,
+ * and one that is not lowered keeps its length. Nothing reads them from outside: the type checker has seen to that.
  */
-async function engineFunction() {
+const privateNames = {
+  name: 'private-names',
+  setup(build) {
+    build.onLoad({ filter: /[/\\]src[/\\].*\.ts$/ }, ({ path }) => ({
+      contents: readFileSync(path, 'utf8').replace(/(?<=[\s.!(*])#([a-z]\w*)/g, '_$1$'),
+      loader: 'ts',
+    }));
+  },
+};
+
+/** Modules of which there has to be one, for the engine and the extras: the engine's. Files of src, what is used of them. */
+const SHARED = { 'errors.ts': ['TernlightError'], 'runtime/profile-read.ts': ['measureRead'] };
+
+/** In the extras: what the engine shares comes as an argument. */
+const sharedParts = {
+  name: 'shared-parts',
+  setup(build) {
+    build.onResolve({ filter: /\.ts$/ }, ({ path, resolveDir }) => {
+      const file = relative(join(root, 'src'), join(resolveDir, path)).replaceAll('\\', '/');
+      return file in SHARED ? { path: file, namespace: 'shared' } : undefined;
+    });
+    build.onLoad({ filter: /.*/, namespace: 'shared' }, ({ path }) => ({
+      contents: `export const { ${SHARED[path].join(', ')} } = shared;`,
+    }));
+  },
+};
+
+/**
+ * A program as a function that refers to nothing outside: bundled and lowered by itself first, so that whoever bundles it
+ * again finds nothing to put a helper beside it for (the engine's text is a worker's program). Its fields are assignments,
+ * because a field that has to be lowered needs a helper.
+ */
+async function asFunction(entry, name, parameter, plugins = []) {
   const { outputFiles } = await bundle({
-    entryPoints: ['src/engine.ts'],
+    entryPoints: [entry],
     write: false,
     format: 'iife',
     globalName: 'parts',
-    target: 'es2020',
+    plugins: [...plugins, privateNames],
+    mangleProps: /^_.*\$$/,
+    tsconfigRaw: { compilerOptions: { target: 'es2022', useDefineForClassFields: false } },
   });
-  return `export function engine() {\n${outputFiles[0].text.trim()}\nreturn parts;\n}\n`;
+  return `export function ${name}(${parameter}) {\n${outputFiles[0].text.trim()}\nreturn parts;\n}\n`;
 }
+
+/** Where the engine runs, an address beside its own cannot be named: it is given it. */
+const importExtras = `export const importExtras = async (shared) =>
+  (await import(/* @vite-ignore */ /* webpackIgnore: true */ extrasAddress)).extras(shared);`;
 
 async function buildBundles() {
   rmSync('dist', { recursive: true, force: true });
   mkdirSync('dist', { recursive: true });
-  const plugins = [virtual({ '#engine': await engineFunction() })];
+  const engine = await asFunction('src/engine.ts', 'engine', 'extrasAddress', [virtual({ '#extras': importExtras })]);
+  const plugins = [virtual({ '#engine': engine })];
   await bundle({ entryPoints: ['src/index.ts'], outfile: 'dist/ternlight.js', plugins });
+  const extras = await asFunction('src/extras.ts', 'extras', 'shared', [sharedParts]);
+  await bundle({ stdin: { contents: extras }, outfile: 'dist/ternlight-extras.js' });
   // Node's, Deno's and Bun's: what a page loads stays small.
   await bundle({ entryPoints: ['src/platform/node-files.ts'], outfile: 'dist/node-files.js', plugins: [beside] });
   await bundle({

@@ -2,7 +2,7 @@
 // it, and its text is the program of a page's worker. So the library stands in the package once.
 export { examine } from './environment.ts';
 export { TernlightError } from './errors.ts';
-export { syntheticNames } from './formats/synthetic.ts';
+export { syntheticNames } from './formats/synthetic-names.ts';
 export { chatFormNames } from './generate/chat-forms.ts';
 export { inspectModel, loadTokenizerOf } from './inspect.ts';
 export { loadModel } from './load.ts';

@@ -9,6 +9,9 @@ import type { Store } from './store.ts';
 import type { Tokenizer } from './tokenizer/types.ts';
 import type { LoadOptions } from './understand.ts';
 
+/** What few pages need: loaded when it is. Bundlers copy the file that this address names. */
+const extras = new URL('./ternlight-extras.js', import.meta.url).href;
+
 const {
   currentPlatform,
   examine: examineOn,
@@ -18,7 +21,7 @@ const {
   loadTokenizerOf,
   openStore,
   ...parts
-} = engine();
+} = engine(extras);
 
 /** The model in the package, a small one that writes stories. Bundlers copy the file that this address names. */
 export const packagedModel = new URL('../model/tinystories-bitnet-11m.gguf', import.meta.url);
@@ -33,7 +36,7 @@ export function load(source?: ModelSource, options: LoadOptions = {}): Promise<M
   // The packaged model changes with the package, and is where the package is.
   const given = source === undefined ? { cache: false, ...options } : options;
   if (platform.mayBlock) return loadModel(from, given, platform);
-  return loadRemote(from, given, platform, `(${engine})().serve(self)`);
+  return loadRemote(from, given, platform, `(${engine})(${JSON.stringify(extras)}).serve(self)`);
 }
 
 /** Reads a header only: what a file holds and what memory it would need. */

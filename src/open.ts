@@ -5,10 +5,11 @@ import { blobFileSet, urlFileSet } from './formats/file-set.ts';
 import { firstPart } from './formats/gguf-split.ts';
 import { type Opened, type ReadModel, readModelFile } from './formats/model-file.ts';
 import { blobSource, bytesSource, streamSource, urlSource } from './formats/source.ts';
-import { type SyntheticName, syntheticModel, syntheticNames } from './formats/synthetic.ts';
+import { syntheticNames } from './formats/synthetic-names.ts';
 import type { ByteSource, FileSet } from './formats/types.ts';
 import { isHubName } from './hub/hub-name.ts';
 import { openHub } from './hub/open-hub.ts';
+import { extras } from './load-extras.ts';
 import type { Platform } from './platform/platform.ts';
 import { type CacheMode, type Opener, openerOf } from './store/policy.ts';
 
@@ -117,7 +118,7 @@ export async function openSource(
         'invalid-option',
         `source: no synthetic model "${name}", expected one of ${syntheticNames.join(', ')}`,
       );
-    return { source: syntheticModel(name as SyntheticName) };
+    return { source: (await extras()).syntheticModel(name) };
   }
   if (typeof source === 'string' || source instanceof URL) return openNamed(String(source), platform, opener, signal);
   if (source instanceof ArrayBuffer || source instanceof Uint8Array) return { source: bytesSource(source) };

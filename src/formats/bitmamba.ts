@@ -7,17 +7,10 @@ import { bitmambaTernary } from './bitmamba-encoding.ts';
 import { type BitmambaShape, type BitmambaTensor, bitmambaTensors } from './bitmamba-layout.ts';
 import { encodingByName } from './encodings/index.ts';
 import { type MetadataEntry, MetadataMap } from './metadata.ts';
-import { looksLike } from './sniff.ts';
+import { isBitmamba, isReversedBitmamba, looksLike } from './sniff.ts';
 import type { ByteSource, Encoding, ModelFile, TensorInfo } from './types.ts';
 
-const magic = 0x42495432;
-const reversedMagic = 0x32544942;
 const headerBytes = 20;
-
-/** Whether the first bytes of a file (four or more) are those of a BitMamba .bin, in either byte order. */
-export function looksLikeBitmamba(start: Uint8Array): boolean {
-  return isMagic(start, magic) || isMagic(start, reversedMagic);
-}
 
 /**
  * Reads the header and every tensor's own. Offsets only rise, but they go through the whole file: the weights can be
@@ -42,13 +35,13 @@ export async function readBitmamba(source: ByteSource, signal?: AbortSignal): Pr
 async function readPreamble(source: ByteSource, signal: AbortSignal | undefined): Promise<DataView> {
   const length = Math.min(headerBytes, source.byteLength ?? headerBytes);
   const bytes = await source.read(0, length, signal);
-  if (isMagic(bytes, reversedMagic)) {
+  if (isReversedBitmamba(bytes)) {
     throw new TernlightError(
       'unsupported',
       `bitmamba: ${source.name} has its magic reversed: it is big-endian, expected little-endian; export the model anew`,
     );
   }
-  if (!isMagic(bytes, magic)) {
+  if (!isBitmamba(bytes)) {
     throw invalid(source.name, `is not a BitMamba file: it looks like ${looksLike(bytes)}`);
   }
   if (length < headerBytes) {
@@ -164,10 +157,6 @@ function invalid(fileName: string, text: string): TernlightError {
 
 function clamp(endBytes: number, fileBytes: number | undefined): number {
   return Math.min(endBytes, fileBytes ?? endBytes);
-}
-
-function isMagic(bytes: Uint8Array, value: number): boolean {
-  return bytes.byteLength >= 4 && viewOf(bytes).getUint32(0, true) === value;
 }
 
 function viewOf(bytes: Uint8Array): DataView {

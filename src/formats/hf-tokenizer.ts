@@ -3,14 +3,22 @@
 
 import { readFile, readJson, readText } from './hf-files.ts';
 import { JsonObject } from './hf-json.ts';
-import type { MetadataBuilder } from './hf-metadata.ts';
+import { MetadataBuilder } from './hf-metadata.ts';
 import { addedTokens, type SentencePieceFacts, sentencePieceEntries } from './hf-sentencepiece.ts';
 import { tokenizerJsonEntries } from './hf-tokenizer-json.ts';
 import type { HfVocabulary } from './hf-vocabulary.ts';
-import type { FileSet } from './types.ts';
+import type { FileSet, Metadata } from './types.ts';
 
 const prefix = 'tokenizer.ggml.';
 const specialNames = ['bos_token', 'eos_token', 'unk_token', 'pad_token'];
+
+/** The keys tokenizer.* of a repository's tokenizer; undefined where it has none. */
+export async function readRepositoryTokenizer(files: FileSet, signal?: AbortSignal): Promise<Metadata | undefined> {
+  const builder = new MetadataBuilder();
+  await tokenizerEntries(files, JsonObject.of('config.json', {}), undefined, builder, signal);
+  const metadata = builder.done();
+  return metadata.has('tokenizer.ggml.tokens') ? metadata : undefined;
+}
 
 /** Adds nothing where the repository has no tokenizer. */
 export async function tokenizerEntries(

@@ -1,16 +1,12 @@
 // Any model file or repository, whatever its format, as a ModelFile: looks at the first bytes and asks who reads them.
 import { TernlightError } from '../errors.ts';
-import { looksLikeBitmamba, readBitmamba } from './bitmamba.ts';
+import { extras } from '../load-extras.ts';
 import type { I2sLayout } from './encodings/index.ts';
 import { readGguf } from './gguf.ts';
 import { withParts } from './gguf-split.ts';
-import { JsonObject } from './hf-json.ts';
-import { MetadataBuilder } from './hf-metadata.ts';
-import { readRepository } from './hf-repository.ts';
-import { tokenizerEntries } from './hf-tokenizer.ts';
 import { identifyI2s, withI2sLayout } from './i2s-layout.ts';
 import { overlay } from './metadata.ts';
-import { readTokenizerBin } from './tokenizer-bin.ts';
+import { isBitmamba, isReversedBitmamba, isSafetensors } from './sniff.ts';
 import type { ByteSource, FileSet, Metadata, ModelFile } from './types.ts';
 
 /** A file, with what stands beside it where that can be asked for; or files alone: a folder, a repository. */
@@ -61,10 +57,10 @@ export async function readModelFile(opened: Opened, options: ReadOptions = {}): 
 async function readHeader({ source, files }: Opened, signal: AbortSignal | undefined): Promise<ModelFile> {
   if (!source) {
     if (!files) throw new TernlightError('internal', 'source: neither a file nor files');
-    return readRepository(files, signal);
+    return (await extras()).readRepository(files, signal);
   }
   const start = await firstBytes(source, signal);
-  if (looksLikeBitmamba(start)) return readBitmamba(source, signal);
+  if (isBitmamba(start) || isReversedBitmamba(start)) return (await extras()).readBitmamba(source, signal);
   if (isSafetensors(start)) {
     if (!files)
       throw new TernlightError(
@@ -72,7 +68,7 @@ async function readHeader({ source, files }: Opened, signal: AbortSignal | undef
         `source: ${source.name} is a safetensors file without its repository; give the folder or address that has config.json too`,
       );
     await source.close();
-    return readRepository(files, signal);
+    return (await extras()).readRepository(files, signal);
   }
   return withParts(await readGguf(source, signal, true), files, signal);
 }
@@ -91,11 +87,6 @@ async function firstBytes(source: ByteSource, signal: AbortSignal | undefined): 
   return new Uint8Array(0);
 }
 
-/** A u64 length, below 2^32, of the JSON that follows. */
-function isSafetensors(start: Uint8Array): boolean {
-  return start.length >= 9 && start[8] === 0x7b && start.subarray(4, 8).every((byte) => byte === 0);
-}
-
 /** BitMamba files name no tokenizer: it is looked for beside them. */
 async function tokenizerBeside(
   { files }: Opened,
@@ -104,7 +95,8 @@ async function tokenizerBeside(
 ): Promise<Metadata | undefined> {
   if (!files || file.metadata.string('general.architecture') !== 'bitmamba2') return undefined;
   const bin = await files.open('tokenizer.bin', signal);
-  return bin ? closing(bin, readTokenizerBin(bin, signal)) : repositoryTokenizer(files, signal);
+  const { readTokenizerBin, readRepositoryTokenizer } = await extras();
+  return bin ? closing(bin, readTokenizerBin(bin, signal)) : readRepositoryTokenizer(files, signal);
 }
 
 /** The keys tokenizer.* of a GGUF file, a tokenizer.bin, or the repository that a tokenizer.json stands in. */
@@ -117,22 +109,15 @@ export async function readTokenizer({ source, files }: Opened, signal?: AbortSig
         source,
         readGguf(source, signal).then(({ metadata }) => metadata),
       );
-    if (!/^\s*\{/.test(text)) return closing(source, readTokenizerBin(source, signal));
+    if (!/^\s*\{/.test(text)) return closing(source, (await extras()).readTokenizerBin(source, signal));
     await source.close();
   }
-  const found = files && (await repositoryTokenizer(files, signal));
+  const found = files && (await (await extras()).readRepositoryTokenizer(files, signal));
   if (found) return found;
   throw new TernlightError(
     'invalid-file',
     `tokenizer: ${source?.name ?? files?.name} is none, expected a GGUF file, a tokenizer.json or a tokenizer.bin`,
   );
-}
-
-async function repositoryTokenizer(files: FileSet, signal: AbortSignal | undefined): Promise<Metadata | undefined> {
-  const builder = new MetadataBuilder();
-  await tokenizerEntries(files, JsonObject.of('config.json', {}), undefined, builder, signal);
-  const metadata = builder.done();
-  return metadata.has('tokenizer.ggml.tokens') ? metadata : undefined;
 }
 
 async function closing<T>(source: ByteSource, result: Promise<T>): Promise<T> {

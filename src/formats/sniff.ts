@@ -1,4 +1,4 @@
-// What a file that is not a GGUF looks like, for the error message.
+// What the first bytes of a file look like: who reads it, and what to say of a file that nobody reads.
 
 /** `start`: the first bytes, up to a few hundred. */
 export function looksLike(start: Uint8Array): string {
@@ -23,4 +23,19 @@ export function looksLike(start: Uint8Array): string {
   if (/^\s*[{[]/.test(text)) return 'JSON, perhaps an error message; check the address';
   if (/^[\t\n\r -~]+$/.test(text)) return `text: ${JSON.stringify(text.slice(0, 40))}`;
   return `something else, beginning with ${[...start.subarray(0, 4)].map((byte) => byte.toString(16).padStart(2, '0')).join(' ')}`;
+}
+
+/** Whether the first bytes of a file are those of a BitMamba .bin. */
+export function isBitmamba(start: Uint8Array): boolean {
+  return String.fromCharCode(...start.subarray(0, 4)) === '2TIB';
+}
+
+/** As isBitmamba, written by a big-endian machine. */
+export function isReversedBitmamba(start: Uint8Array): boolean {
+  return String.fromCharCode(...start.subarray(0, 4)) === 'BIT2';
+}
+
+/** A u64 length, below 2^32, of the JSON that follows. */
+export function isSafetensors(start: Uint8Array): boolean {
+  return start.length >= 9 && start[8] === 0x7b && start.subarray(4, 8).every((byte) => byte === 0);
 }

@@ -1,6 +1,8 @@
 // The published shapes that synthetic models are made in. Data only. Source: the models' own configurations, as far as
 // they are known; what is not is said below.
 
+import type { SyntheticName } from './synthetic-names.ts';
+
 export const weightEncodings = ['I2_S', 'TQ1_0', 'TQ2_0', 'Q1_0', 'Q2_0', 'PQ2_0'] as const;
 
 export type WeightEncoding = (typeof weightEncodings)[number];
@@ -138,8 +140,4 @@ export const shapes = {
   'ternary-bonsai-8b': { ...bonsai8b, encoding: 'Q2_0' },
   'bitmamba2-255m': bitmamba(24, 1024, 16),
   'bitmamba2-1b': bitmamba(32, 2048, 32),
-} satisfies Record<string, Shape>;
-
-export type SyntheticName = keyof typeof shapes;
-
-export const syntheticNames = Object.keys(shapes) as readonly SyntheticName[];
+} satisfies Record<SyntheticName, Shape>;

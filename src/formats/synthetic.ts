@@ -6,18 +6,10 @@ import { encodingByName } from './encodings/index.ts';
 import { ggufHeader } from './gguf-write.ts';
 import { checkRange } from './range.ts';
 import { type Fill, numbersFill, weightsFill } from './synthetic-fill.ts';
-import {
-  type Shape,
-  type SyntheticName,
-  shapes,
-  syntheticNames,
-  type WeightEncoding,
-  weightEncodings,
-} from './synthetic-shapes.ts';
+import { type SyntheticName, syntheticNames } from './synthetic-names.ts';
+import { type Shape, shapes, type WeightEncoding, weightEncodings } from './synthetic-shapes.ts';
 import { type SyntheticTensor, syntheticMetadata, syntheticTensors } from './synthetic-tensors.ts';
 import type { ByteSource } from './types.ts';
-
-export { type SyntheticName, syntheticNames };
 
 export interface SyntheticOptions {
   /**

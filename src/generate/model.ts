@@ -1,11 +1,12 @@
 // A loaded model as its users see it, and the implementation that runs in this thread.
 import { TernlightError } from '../errors.ts';
 import type { Metadata } from '../formats/types.ts';
+import { extras } from '../load-extras.ts';
 import type { KvType, RowKernel } from '../plan/types.ts';
 import type { Engine } from '../runtime/engine.ts';
 import type { MemoryPlan } from '../runtime/memory-plan.ts';
 import type { HeadType } from '../runtime/packing.ts';
-import { type Fed, type Profile, type ProfileOptions, profileEngine } from '../runtime/profile.ts';
+import type { Fed, Profile, ProfileOptions } from '../runtime/profile.ts';
 import type { Variant } from '../runtime/variant.ts';
 import type { EncodeOptions, Tokenizer } from '../tokenizer/types.ts';
 import { type ChatKeys, chatKeys, chatPrompt } from './chat.ts';
@@ -193,7 +194,7 @@ export class LocalModel implements Model {
         feed: (ids, signal) => session.feed(ids, signal, DEFAULT_TOP_K),
         truncate: (lengthTokens) => session.truncate(lengthTokens),
       };
-      return await profileEngine(this.#live(), asGenerated, options);
+      return await (await extras()).profileEngine(this.#live(), asGenerated, options);
     } finally {
       session.dispose();
     }

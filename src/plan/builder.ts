@@ -16,21 +16,12 @@ import {
 import type { RopeConfig } from '../arch/architecture.ts';
 import { TernlightError } from '../errors.ts';
 import type { Kernels } from '../kernels.d.ts';
+import { attentionStep, cachePlace, cacheWrites } from './attention.ts';
 import { fastHeadSteps } from './fast-head.ts';
 import { digitBlock, digitRowStep, digitTiledStep, floatStep, type NeedyStep, rowStep, tiledStep } from './matmul.ts';
 import type { Plan, Stage, Step } from './plan.ts';
 import { ROPE_DIVISORS, ropeFrequencies, ropeMagnitude } from './rope.ts';
-import {
-  attentionScratchBytes,
-  type BuilderOptions,
-  type Digits,
-  layerCacheBytes,
-  type Normed,
-  type Plans,
-  type Quantized,
-  unpaired,
-  type Value,
-} from './types.ts';
+import type { BuilderOptions, Digits, Normed, Plans, Quantized, Value } from './types.ts';
 import {
   type BinaryMatrix,
   type I8PlanesMatrix,
@@ -150,53 +141,19 @@ export class Builder {
 
   /** Keys and values of this layer go into the session's cache. */
   cache(k: Value, v: Value, layer: number): void {
-    const { nKvHeads, headDim } = this.#o.config;
-    const kernel = ({ f32: 'cacheWriteF32', f16: 'cacheWriteF16', i8: 'cacheWriteI8', i4: 'cacheWriteI4' } as const)[
-      this.#o.kv
-    ];
-    const integer = this.#o.kv === 'i8' || this.#o.kv === 'i4';
-    if (integer) this.#scratch(4 * headDim + roundUp(headDim, 8));
-    const offset = this.#cacheOffset(layer);
-    [k, v].forEach((x, i) => {
-      this.#perToken(`blk.${layer}.kv`, kernel, [
-        x.address,
-        this.#o.control,
-        offset[i]!,
-        nKvHeads,
-        headDim,
-        this.#o.capacity,
-        x.stride,
-        ...(integer ? [i] : []),
-      ]);
-    });
+    const place = cachePlace(layer, this.#o);
+    this.#sessionBytes = Math.max(this.#sessionBytes, place.endBytes);
+    const { kernel, calls, scratchBytes } = cacheWrites(k, v, place, this.#o);
+    this.#scratch(scratchBytes);
+    for (const args of calls) this.#perToken(`blk.${layer}.kv`, kernel, args);
   }
 
   /** Causal attention over the cache, the scale 1 / sqrt(headDim). */
   attention(q: Value, layer: number): Value {
-    const { nHeads, nKvHeads, headDim } = this.#o.config;
+    const { nHeads, headDim } = this.#o.config;
     const out = this.#value('attn', nHeads * headDim);
-    const [keys, values] = this.#cacheOffset(layer);
-    const form = unpaired(this.#o.rowKernel) === 'dot' ? 'Dot' : 'Wide';
-    const kernels = {
-      f32: 'attentionF32',
-      f16: 'attentionF16',
-      i8: `attentionI8${form}`,
-      i4: `attentionI4${form}`,
-    } as const;
-    this.#scratch(attentionScratchBytes(this.#o.config, this.#o.capacity, this.#o.kv));
-    this.#stage(`blk.${layer}.attn`, [
-      {
-        kernel: kernels[this.#o.kv],
-        args: [
-          ...[q.address, out.address, this.#o.control, keys!, values!, nHeads, nKvHeads, headDim, this.#o.capacity],
-          ...[q.stride, out.stride, Math.fround(1 / Math.sqrt(headDim))],
-        ],
-        rows: nHeads,
-        align: 1,
-        range: RANGE_ALL,
-        growing: true,
-      },
-    ]);
+    const needy = attentionStep(q, out, cachePlace(layer, this.#o), this.#o);
+    this.#stage(`blk.${layer}.attn`, [this.#needing(needy)]);
     return out;
   }
 
@@ -426,13 +383,6 @@ export class Builder {
     }));
     this.#stage('tiles', steps);
     return at;
-  }
-
-  /** Where a layer's keys and its values are in the session's cache. */
-  #cacheOffset(layer: number): [number, number] {
-    const bytes = layerCacheBytes(this.#o.config, this.#o.capacity, this.#o.kv);
-    this.#sessionBytes = Math.max(this.#sessionBytes, (2 * layer + 2) * bytes);
-    return [2 * layer * bytes, (2 * layer + 1) * bytes];
   }
 
   #value(name: string, cols: number, rows = this.#o.chunkTokens): Value {

@@ -3,8 +3,9 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { TernlightError } from '../../src/errors.ts';
-import { looksLikeBitmamba, readBitmamba } from '../../src/formats/bitmamba.ts';
+import { readBitmamba } from '../../src/formats/bitmamba.ts';
 import { bitmambaTernary } from '../../src/formats/bitmamba-encoding.ts';
+import { isBitmamba, isReversedBitmamba } from '../../src/formats/sniff.ts';
 import { bytesSource, streamSource } from '../../src/formats/source.ts';
 import type { ByteSource, ModelFile, TensorInfo } from '../../src/formats/types.ts';
 import { mambaBlock } from '../ref/mamba.ts';
@@ -127,10 +128,12 @@ test('the encoding: the lowest bits first; a code 3 is refused', () => {
 });
 
 test('what looks like one', () => {
-  expect(looksLikeBitmamba(file().subarray(0, 4))).toBe(true);
-  expect(looksLikeBitmamba(Uint8Array.of(0x42, 0x49, 0x54, 0x32, 9))).toBe(true);
-  expect(looksLikeBitmamba(Uint8Array.of(0x32, 0x54, 0x49))).toBe(false);
-  expect(looksLikeBitmamba(Uint8Array.of(0x47, 0x47, 0x55, 0x46))).toBe(false);
+  expect(isBitmamba(file().subarray(0, 4))).toBe(true);
+  expect(isReversedBitmamba(Uint8Array.of(0x42, 0x49, 0x54, 0x32, 9))).toBe(true);
+  for (const looks of [isBitmamba, isReversedBitmamba]) {
+    expect(looks(Uint8Array.of(0x32, 0x54, 0x49))).toBe(false);
+    expect(looks(Uint8Array.of(0x47, 0x47, 0x55, 0x46))).toBe(false);
+  }
 });
 
 const where = 'bitmamba: bytes:';

@@ -2,7 +2,8 @@
 
 import { expect, test } from 'vitest';
 import { readGguf } from '../../src/formats/gguf.ts';
-import { type SyntheticName, syntheticModel, syntheticNames } from '../../src/formats/synthetic.ts';
+import { syntheticModel } from '../../src/formats/synthetic.ts';
+import { type SyntheticName, syntheticNames } from '../../src/formats/synthetic-names.ts';
 import type { TensorInfo } from '../../src/formats/types.ts';
 import { understand } from '../../src/understand.ts';
 

@@ -2,7 +2,8 @@
 
 import { expect, test } from 'vitest';
 import { readGguf } from '../../src/formats/gguf.ts';
-import { syntheticModel, syntheticNames } from '../../src/formats/synthetic.ts';
+import { syntheticModel } from '../../src/formats/synthetic.ts';
+import { syntheticNames } from '../../src/formats/synthetic-names.ts';
 import type { ByteSource, TensorInfo } from '../../src/formats/types.ts';
 import { expectBytes } from '../truth.ts';
 

@@ -2,7 +2,7 @@
 // change of numerics, and wants a line in docs/LOG.md.
 import { expect, it } from 'vitest';
 import { load } from '../../src/index.ts';
-import { logitDigest } from '../runtimes/digest.ts';
+import { logitDigest } from '../runtimes/conformance.mjs';
 
 it.each([
   [{}, 'defaults'],

