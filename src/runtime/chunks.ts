@@ -46,7 +46,10 @@ function cutTiled(steps: readonly Numbered[], threads: number): Chunk[] {
   let size = 0;
   return slice(steps, TILED_ROWS, (left) => {
     if (taken++ % threads === 0)
-      size = left <= 2 * threads * TILED_ROWS ? Math.max(TILED_ROWS, left / threads) : left / (1.5 * threads);
+      size =
+        left <= 2 * threads * TILED_ROWS
+          ? left / Math.min(threads, Math.ceil(left / TILED_ROWS))
+          : left / (1.5 * threads);
     return size;
   });
 }
