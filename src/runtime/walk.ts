@@ -31,6 +31,8 @@ interface BoundStage {
   /** Whose rows are known: taken in chunks by whoever is free. */
   readonly taken: readonly BoundStep[];
   readonly chunks: readonly Chunk[];
+  /** Each token is one thread's, all steps of it. */
+  readonly perToken: boolean;
 }
 
 /** One thread's way through a plan. */
@@ -72,15 +74,20 @@ export class Walker {
   }
 
   /** This thread's part of a stage. */
-  #work({ split, taken, chunks }: BoundStage): void {
+  #work({ split, taken, chunks, perToken }: BoundStage): void {
     const { thread, threads } = this.#context;
-    for (const step of split) this.#share(step);
-    if (threads === 1) for (const step of taken) call(step, 0, step.rows);
-    else {
-      const epoch = ++this.#epoch;
-      if (thread === 0) Atomics.store(this.#control, claimWord(epoch + 1), 0);
-      if (chunks.length > 0) this.#take(taken, chunks, claimWord(epoch));
+    if (threads === 1) {
+      for (const step of split) this.#share(step, 0, 1);
+      for (const step of taken) call(step, 0, step.rows);
+      return;
     }
+    const epoch = ++this.#epoch;
+    if (thread === 0) Atomics.store(this.#control, claimWord(epoch + 1), 0);
+    if (perToken && this.#tokens(split[0]!) === 1) {
+      // The first thread that comes: the others may be asleep still.
+      if (Atomics.add(this.#control, claimWord(epoch), 1) === 0) for (const step of split) this.#share(step, 0, 1);
+    } else for (const step of split) this.#share(step, thread, threads);
+    if (chunks.length > 0) this.#take(taken, chunks, claimWord(epoch));
   }
 
   /** Waits for the other threads. */
@@ -98,23 +105,28 @@ export class Walker {
     }
   }
 
-  /** This thread's part of the tokens that the control block names. */
-  #share(step: BoundStep): void {
-    const { thread, threads } = this.#context;
+  /** How many tokens the control block names for a step. */
+  #tokens(step: BoundStep): number {
+    const word = step.range! >> 2;
+    return this.#control[word + 1]! - this.#control[word]!;
+  }
+
+  /** One of `parts` parts of the tokens that the control block names. */
+  #share(step: BoundStep, part: number, parts: number): void {
     const word = step.range! >> 2;
     const first = this.#control[word]! * step.rows;
-    const rows = this.#control[word + 1]! * step.rows - first;
+    const rows = this.#tokens(step) * step.rows;
     const units = Math.ceil(rows / step.align);
-    const share = (part: number) =>
+    const share = (n: number) =>
       step.growing
-        ? growingShare(units, step.rows, this.#control[POSITION >> 2]!, part / threads)
-        : Math.floor((units * part) / threads);
-    const begin = share(thread) * step.align;
-    const end = Math.min(rows, share(thread + 1) * step.align);
+        ? growingShare(units, step.rows, this.#control[POSITION >> 2]!, n / parts)
+        : Math.floor((units * n) / parts);
+    const begin = share(part) * step.align;
+    const end = Math.min(rows, share(part + 1) * step.align);
     if (begin < end) call(step, first + begin, first + end);
   }
 
-  #bind({ steps }: Stage): BoundStage {
+  #bind({ steps, perToken }: Stage): BoundStage {
     const { kernels, scratch, threads } = this.#context;
     const bound = steps.map((step) => ({
       ...step,
@@ -122,7 +134,7 @@ export class Walker {
       call: [...step.args, 0, 0, scratch],
     }));
     const taken = bound.filter((step) => step.range === undefined);
-    return { split: bound.filter((step) => step.range !== undefined), taken, chunks: cut(taken, threads) };
+    return { split: bound.filter((step) => step.range !== undefined), taken, chunks: cut(taken, threads), perToken };
   }
 
   /** The memory may have grown. */
