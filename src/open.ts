@@ -11,11 +11,13 @@ import { isHubName } from './hub/hub-name.ts';
 import { openHub } from './hub/open-hub.ts';
 import { extras } from './load-extras.ts';
 import type { Platform } from './platform/platform.ts';
+import { isLocal, openLocal } from './store/local.ts';
 import { type CacheMode, type Opener, openerOf } from './store/policy.ts';
 
 /**
  * A path of a file or folder (Node, Deno, Bun), an http(s) address (one that ends in "/" or names a file of a
- * safetensors repository means the repository), "hf:owner/repo[/file][@revision]", "synthetic:NAME", the bytes
+ * safetensors repository means the repository), "hf:owner/repo[/file][@revision]", "local:NAME" (what store().add() has
+ * kept), "synthetic:NAME", the bytes
  * themselves, or the files of a repository or of a GGUF model in parts (of which else the first is named).
  */
 export type ModelSource =
@@ -111,6 +113,8 @@ export async function openSource(
   const { signal, opener = openerOf(platform.openStore, options) } = options;
   if (typeof source === 'string' && isHubName(source))
     return openHub(source, { signal, hub: options.hub ?? platform.hub, opener });
+  if (typeof source === 'string' && isLocal(source))
+    return { source: await openLocal(source, await platform.openStore(), signal) };
   if (typeof source === 'string' && source.startsWith('synthetic:')) {
     const name = source.slice('synthetic:'.length);
     if (!(syntheticNames as readonly string[]).includes(name))

@@ -5,11 +5,12 @@ import { isHubName } from './hub/hub-name.ts';
 import { hubTarget } from './hub/open-hub.ts';
 import type { Platform } from './platform/platform.ts';
 import type { Backend, Slot } from './store/backend.ts';
+import { isLocal, keepLocal } from './store/local.ts';
 import { openerOf } from './store/policy.ts';
 import { keyOf, listSlots } from './store/slots.ts';
 
 export interface StoredFile {
-  /** Without password, query and fragment. */
+  /** Without password, query and fragment; "local:NAME" of what was added. */
   url: string;
   bytes: number;
   /** Of them here; less where a download was broken off. */
@@ -44,6 +45,12 @@ export interface Store {
    * wrong SHA-256: nothing is kept then, and what was kept before is still there.
    */
   download(source: string | URL, options?: DownloadOptions): Promise<StoredFile>;
+  /**
+   * Copies a file of this machine (picked, dropped) into the store, in place of one of that name: from then on
+   * load("local:NAME") opens it. In pages the browser copies; no byte goes through JavaScript. Throws 'storage' where there
+   * is too little space; what was kept before is still there then. `name`: default that of the file.
+   */
+  add(file: Blob, options?: Pick<DownloadOptions, 'signal' | 'onProgress'> & { name?: string }): Promise<StoredFile>;
   /** Removes a file, or all below an address or of a hf: name; how many bytes that freed. */
   remove(source: string | URL, options?: { hub?: string }): Promise<number>;
   /** Bytes kept, and bytes that may still be (undefined where the system does not tell). */
@@ -55,8 +62,9 @@ export interface Store {
 export async function openStore(platform: Platform): Promise<Store> {
   const backend = await platform.openStore();
 
-  function addressOf(source: string | URL, hub = platform.hub): URL {
+  function addressOf(source: string | URL, hub = platform.hub): { href: string } {
     const text = String(source);
+    if (isLocal(text)) return { href: text };
     const base = (globalThis as { location?: { href: string } }).location?.href;
     const address = isHubName(text) ? hubTarget(text, hub).address : text;
     if (URL.canParse(address, base)) {
@@ -64,6 +72,11 @@ export async function openStore(platform: Platform): Promise<Store> {
       if (/^https?:$/.test(url.protocol)) return url;
     }
     throw new TernlightError('invalid-option', `store: source is "${text}", expected an http(s) address or a hf: name`);
+  }
+
+  async function wholeOf(key: string): Promise<StoredFile> {
+    const slot = (await listSlots(backend, key)).find(({ record }) => record.whole)!;
+    return describe(backend, slot);
   }
 
   async function list(): Promise<StoredFile[]> {
@@ -77,7 +90,7 @@ export async function openStore(platform: Platform): Promise<Store> {
     list,
 
     async download(source, { sha256, refresh, hub, signal, onProgress, connections } = {}) {
-      const url = addressOf(source, hub);
+      const url = new URL(addressOf(source, hub).href);
       const opener = openerOf(async () => backend, {
         ...{ cache: refresh ? 'refresh' : true, keep: true, sha256, signal, connections },
         onDownload: (loadedBytes, totalBytes) => onProgress?.({ loadedBytes, totalBytes }),
@@ -89,8 +102,14 @@ export async function openStore(platform: Platform): Promise<Store> {
       } finally {
         await file.close();
       }
-      const slot = (await listSlots(backend, keyOf(url.href))).find(({ record }) => record.whole)!;
-      return describe(backend, slot);
+      return wholeOf(keyOf(url.href));
+    },
+
+    async add(file, { name = (file as Partial<File>).name, signal, onProgress } = {}) {
+      if (!name)
+        throw new TernlightError('invalid-option', 'store: a Blob without a name, expected a File, or options.name');
+      const report = (loadedBytes: number, totalBytes: number) => onProgress?.({ loadedBytes, totalBytes });
+      return wholeOf(await keepLocal(file, name, backend, { signal, onProgress: report }));
     },
 
     async remove(source, { hub } = {}) {

@@ -11,7 +11,7 @@ export async function cacheBlobs(): Promise<Blobs> {
     name: 'Cache API',
     names: async () => (await cache.keys()).map(({ url }) => url.slice(root.length)),
     get: async (name) => (await cache.match(root + name))?.blob(),
-    put: (name, bytes) => cache.put(root + name, new Response(bytes as Uint8Array<ArrayBuffer>)),
+    put: (name, bytes) => cache.put(root + name, new Response(bytes as Blob | Uint8Array<ArrayBuffer>)),
     delete: async (name) => void (await cache.delete(root + name)),
   };
 }

@@ -85,8 +85,9 @@ export async function fileStore(folder: string): Promise<Backend> {
       return new Set(Array.from(text.matchAll(/^(\d+)=\1$/gm), ([, index]) => Number(index)));
     },
 
-    async write(slot, index, bytes) {
+    async write(slot, index, given) {
       const write = async () => {
+        const bytes = given instanceof Blob ? new Uint8Array(await given.arrayBuffer()) : given;
         const file = await fs.open(dataPath(folder, slot), 'a').then(async (created) => {
           await created.close();
           return fs.open(dataPath(folder, slot), 'r+');

@@ -42,7 +42,7 @@ export async function opfsBlobs(): Promise<Blobs> {
       if (typeof file.createWritable === 'function') {
         const stream = await file.createWritable();
         try {
-          await stream.write(bytes as Uint8Array<ArrayBuffer>);
+          await stream.write(bytes as Blob | Uint8Array<ArrayBuffer>);
           await stream.close(); // from now on, all of it
         } catch (error) {
           await stream.abort().catch(() => {});
@@ -53,8 +53,9 @@ export async function opfsBlobs(): Promise<Blobs> {
       if (!file.createSyncAccessHandle) throw new Error('this page cannot write files; its workers can');
       const handle = await file.createSyncAccessHandle();
       try {
+        const all = bytes instanceof Blob ? new Uint8Array(await bytes.arrayBuffer()) : bytes;
         handle.truncate(0);
-        if (handle.write(bytes, { at: 0 }) !== bytes.length) throw new DOMException('', 'QuotaExceededError');
+        if (handle.write(all, { at: 0 }) !== all.length) throw new DOMException('', 'QuotaExceededError');
         handle.flush();
       } finally {
         handle.close();

@@ -9,7 +9,7 @@ export async function remoteSource(source: ModelSource): Promise<{ message: Remo
   if (typeof source === 'string' || source instanceof URL) {
     const text = String(source);
     // The worker's own address is a blob: relative addresses are the page's.
-    const plain = /^(synthetic|hf):/.test(text);
+    const plain = /^(synthetic|hf|local):/.test(text);
     return { message: plain ? text : new URL(text, globalThis.location?.href).href };
   }
   if (source instanceof Blob || source instanceof ArrayBuffer || source instanceof Uint8Array)

@@ -41,7 +41,7 @@ export interface Backend {
   /** Which pieces are there as a whole. */
   pieces(slot: Slot): Promise<Set<number>>;
   /** Once it returns the piece is there, whatever happens then; before, it is not. */
-  write(slot: Slot, index: number, bytes: Uint8Array): Promise<void>;
+  write(slot: Slot, index: number, bytes: Uint8Array | Blob): Promise<void>;
   /** Reads pieces that are there; they may still be coming. */
   open(slot: Slot): Promise<ByteSource>;
   /** Record and pieces; nothing happens where they are not. */

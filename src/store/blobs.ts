@@ -7,7 +7,7 @@ export interface Blobs {
   readonly name: string;
   names(): Promise<string[]>;
   get(name: string): Promise<Blob | undefined>;
-  put(name: string, bytes: Uint8Array): Promise<void>;
+  put(name: string, bytes: Uint8Array | Blob): Promise<void>;
   /** Nothing happens where there is none. */
   delete(name: string): Promise<void>;
 }
@@ -24,7 +24,7 @@ export function blobsBackend(blobs: Blobs, rest: Pick<Backend, 'tryLock' | 'free
     }
   }
   const names = () => guarded('could not be listed', blobs.names());
-  const put = (file: string, bytes: Uint8Array) => guarded('could not be written', blobs.put(file, bytes));
+  const put = (file: string, bytes: Uint8Array | Blob) => guarded('could not be written', blobs.put(file, bytes));
   const get = (file: string) => guarded('could not be read', blobs.get(file));
 
   return {

@@ -39,7 +39,7 @@ export interface KeptSource extends ByteSource {
   finish(): Promise<SlotRecord>;
 }
 
-const defaultPieceBytes = 8 << 20;
+export const defaultPieceBytes = 8 << 20;
 const pollMs = 500;
 
 /** What is kept of the address, if that is the whole file. Makes no request. */
@@ -94,7 +94,7 @@ async function wholeSlot(
 }
 
 /** Waits until nobody else downloads the same, telling how far that is. */
-async function lock(
+export async function lock(
   backend: Backend,
   key: string,
   { signal, onProgress }: Pick<KeepOptions, 'signal' | 'onProgress'>,
@@ -189,15 +189,19 @@ async function prepare(
   const { record } = slot;
   const { connections = 4, gate = (task) => task(), onProgress } = options;
   const have = await backend.pieces(slot);
-  const missingBytes = record.bytes - have.size * record.pieceBytes;
+  await checkSpace(backend, record.bytes - have.size * record.pieceBytes, withoutSecrets(url));
+  const more = () => connect(url, options, versionOf(record));
+  return downloadInto({ backend, slot, have, first, more, connections, gate, onProgress });
+}
+
+/** Throws 'storage' where there is too little space for what is still to come. */
+export async function checkSpace(backend: Backend, missingBytes: number, name: string): Promise<void> {
   const freeBytes = await backend.freeBytes();
   if (freeBytes !== undefined && missingBytes > freeBytes)
     throw new TernlightError(
       'storage',
-      `store: ${backend.name} has ${freeBytes} bytes free, expected ${missingBytes} for ${withoutSecrets(url)}; ${cure}`,
+      `store: ${backend.name} has ${freeBytes} bytes free, expected ${missingBytes} for ${name}; ${cure}`,
     );
-  const more = () => connect(url, options, versionOf(record));
-  return downloadInto({ backend, slot, have, first, more, connections, gate, onProgress });
 }
 
 function connect(url: string, options: KeepOptions, begun?: FileVersion): Promise<UrlByteSource> {
