@@ -64,7 +64,7 @@ async function bundle(options) {
     format: 'esm',
     target: 'es2022',
     alias: { '#node-files': './node-files.js' },
-    external: ['./node-files.js'],
+    external: ['./node-files.js', './ternlight-extras.js'],
     platform: 'neutral',
     mainFields: ['module', 'main'],
     minify: true,
@@ -161,16 +161,23 @@ async function asFunction(entry, name, parameter, plugins = []) {
   return `export function ${name}(${parameter}) {\n${outputFiles[0].text.trim()}\nreturn parts;\n}\n`;
 }
 
-/** Where the engine runs, an address beside its own cannot be named: it is given it. */
-const importExtras = `export const importExtras = async (shared) =>
-  (await import(/* @vite-ignore */ /* webpackIgnore: true */ extrasAddress)).extras(shared);`;
+/** Where the engine runs, a file beside its own cannot be named: it is given functions that import them. */
+const given = {
+  '#extras': 'export const importExtras = async (shared) => (await importExtrasFile()).extras(shared);',
+  '#node-files': `export const openPath = async (path) => (await importNodeFiles()).openPath(path);
+    export const openFileStore = async () => (await importNodeFiles()).openFileStore();`,
+};
 
 async function buildBundles() {
   rmSync('dist', { recursive: true, force: true });
   mkdirSync('dist', { recursive: true });
-  const engine = await asFunction('src/engine.ts', 'engine', 'extrasAddress', [virtual({ '#extras': importExtras })]);
-  const plugins = [virtual({ '#engine': engine })];
-  await bundle({ entryPoints: ['src/index.ts'], outfile: 'dist/ternlight.js', plugins });
+  const engine = await asFunction('src/engine.ts', 'engine', 'importExtrasFile, importNodeFiles', [virtual(given)]);
+  await bundle({
+    entryPoints: ['src/index.ts'],
+    outfile: 'dist/ternlight.js',
+    plugins: [virtual({ '#engine': engine })],
+    alias: { '#extras': './ternlight-extras.js', '#node-files': './node-files.js' },
+  });
   const extras = await asFunction('src/extras.ts', 'extras', 'shared', [sharedParts]);
   await bundle({ stdin: { contents: extras }, outfile: 'dist/ternlight-extras.js' });
   // Node's, Deno's and Bun's: what a page loads stays small.
@@ -182,14 +189,28 @@ async function buildBundles() {
     plugins: [beside],
     banner: { js: '#!/usr/bin/env node' },
   });
+  buildTypes();
+}
+
+/** The declarations that the public ones lead to. They name each other as sources do; readers of a package expect .js. */
+function buildTypes() {
   const tsc = join(dirname(require.resolve('typescript/package.json')), 'bin', 'tsc');
   run(tsc, ['-p', 'tsconfig.types.json']);
   copyFileSync('src/kernels.d.ts', 'dist/types/src/kernels.d.ts'); // tsc emits no declarations for declarations
-  // Declarations name each other as they name the sources; readers of a package expect .js.
+  const reached = new Set([join('dist', 'types', 'src', 'index.d.ts')]);
+  for (const path of reached) {
+    const text = readFileSync(path, 'utf8').replace(
+      /(\b(?:from |import\()['"])(\.[^'"]+?)(?:\.d)?\.ts(?=['"])/g,
+      (_, before, name) => {
+        reached.add(join(dirname(path), `${name}.d.ts`));
+        return `${before}${name}.js`;
+      },
+    );
+    writeFileSync(path, text);
+  }
   for (const file of readdirSync('dist/types', { recursive: true })) {
     const path = join('dist/types', file);
-    if (path.endsWith('.d.ts'))
-      writeFileSync(path, readFileSync(path, 'utf8').replace(/((?:from|import\() ?'\.[^']+?)(?:\.d)?\.ts'/g, "$1.js'"));
+    if (path.endsWith('.d.ts') && !reached.has(path)) rmSync(path);
   }
 }
 

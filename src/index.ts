@@ -9,7 +9,7 @@ import type { Store } from './store.ts';
 import type { Tokenizer } from './tokenizer/types.ts';
 import type { LoadOptions } from './understand.ts';
 
-/** What few pages need: loaded when it is. Bundlers copy the file that this address names. */
+/** What few pages need, for the engine in a page's worker. Bundlers copy the file that this address names. */
 const extras = new URL('./ternlight-extras.js', import.meta.url).href;
 
 const {
@@ -21,7 +21,10 @@ const {
   loadTokenizerOf,
   openStore,
   ...parts
-} = engine(extras);
+} = engine(
+  () => import('#extras'),
+  () => import('#node-files'),
+);
 
 /** The model in the package, a small one that writes stories. Bundlers copy the file that this address names. */
 export const packagedModel = new URL('../model/tinystories-bitnet-11m.gguf', import.meta.url);
@@ -36,7 +39,8 @@ export function load(source?: ModelSource, options: LoadOptions = {}): Promise<M
   // The packaged model changes with the package, and is where the package is.
   const given = source === undefined ? { cache: false, ...options } : options;
   if (platform.mayBlock) return loadModel(from, given, platform);
-  return loadRemote(from, given, platform, `(${engine})(${JSON.stringify(extras)}).serve(self)`);
+  // As text, so that bundlers leave this import alone: what they make of one does not run in the worker.
+  return loadRemote(from, given, platform, `(${engine})(() => import(${JSON.stringify(extras)})).serve(self)`);
 }
 
 /** Reads a header only: what a file holds and what memory it would need. */

@@ -10,7 +10,7 @@ const maxReadBytes = 1 << 30;
 
 /** Opens the file. Throws 'io' where it is missing, a directory, or not to be read. */
 export async function fileSource(path: string): Promise<ByteSource> {
-  const fs = await nodeFs();
+  const fs = nodeFs();
   let file: FileHandle | undefined;
   try {
     file = await fs.open(path, 'r');
@@ -85,17 +85,7 @@ function failure(path: string, cause: unknown): TernlightError {
   return new TernlightError('io', `source: ${path} ${texts[code ?? ''] ?? `could not be read: ${cause}`}`, { cause });
 }
 
-/** The runtime's file system. Throws 'environment' where there is none. */
-export async function nodeFs(): Promise<typeof import('node:fs/promises')> {
-  const builtin = globalThis.process?.getBuiltinModule?.('node:fs/promises');
-  if (builtin) return builtin;
-  try {
-    // Not a literal: bundlers for browsers must leave it alone.
-    const specifier = 'node:fs/promises';
-    return await import(/* @vite-ignore */ specifier);
-  } catch (cause) {
-    throw new TernlightError('environment', 'source: files cannot be opened by path here; use a Blob or an address', {
-      cause,
-    });
-  }
+/** The runtime's file system. Not by an import: bundlers for browsers would stumble over it. */
+export function nodeFs(): typeof import('node:fs/promises') {
+  return process.getBuiltinModule('node:fs/promises');
 }

@@ -18,7 +18,7 @@ export function cacheFolder(env: NodeJS.ProcessEnv, system: string, home: string
 }
 
 /** Asks for the folder each time: TERNLIGHT_CACHE may change. */
-export function openFileStore(): Promise<Backend> {
+export async function openFileStore(): Promise<Backend> {
   const folder = cacheFolder(process.env, process.platform, process.getBuiltinModule('node:os').homedir());
   if (folder === undefined) throw new TernlightError('storage', 'store: TERNLIGHT_CACHE is "off": nothing is kept');
   return fileStore(folder);
@@ -35,7 +35,7 @@ function dataPath(folder: string, { id, record }: Slot): string {
 
 /** Creates the folder with the first write. */
 export async function fileStore(folder: string): Promise<Backend> {
-  const fs = await nodeFs();
+  const fs = nodeFs();
 
   /** `missing` in place of an error where there is no such file. */
   async function guarded<T>(what: string, work: Promise<T>, missing?: T): Promise<T> {

@@ -5,7 +5,7 @@ import { fileSource, nodeFs } from './file-source.ts';
 
 /** The files of a folder, or a file with those beside it. Throws 'io' where there is neither. */
 export async function openPath(path: string): Promise<{ source?: ByteSource; files: FileSet }> {
-  const fs = await nodeFs();
+  const fs = nodeFs();
   const isFolder = await fs.stat(path).then(
     (stat) => stat.isDirectory(),
     () => false,

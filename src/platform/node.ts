@@ -1,4 +1,5 @@
 // Node, Deno and Bun. Builtin modules are taken from the process at run time: no bundler sees an import of them.
+import { openFileStore, openPath } from '#node-files';
 import type { Platform, WorkerHandle } from './platform.ts';
 
 interface RuntimeGlobals {
@@ -54,7 +55,7 @@ export function nodePlatform(): Platform {
     ...(knowsRevectorizer() && { revectorize }),
     spawn,
     hello: 'require("node:worker_threads").parentPort.postMessage(1)',
-    openPath: async (path) => (await import('#node-files')).openPath(path),
-    openStore: async () => (await import('#node-files')).openFileStore(),
+    openPath,
+    openStore: openFileStore,
   };
 }

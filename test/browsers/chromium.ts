@@ -34,7 +34,7 @@ export interface ChromiumBrowser extends Browser {
   readonly context: BrowserContext;
 }
 
-export const chromium: BrowserKind & { launch(options?: LaunchOptions): Promise<ChromiumBrowser> } = {
+export const chromium: Omit<BrowserKind, 'launch'> & { launch(options?: LaunchOptions): Promise<ChromiumBrowser> } = {
   name: 'Chromium',
   path,
   async launch({ profile, args = [] } = {}) {

@@ -15,7 +15,7 @@ async function freePort(): Promise<number> {
 }
 
 /** Starts the X server on a free display, whose number it writes. */
-async function display(): Promise<{ process: ChildProcess; name: string }> {
+export async function display(): Promise<{ process: ChildProcess; name: string }> {
   const args = ['-displayfd', '3', '-screen', '0', '1280x900x24', '-nolisten', 'tcp'];
   const child = spawn('Xvfb', args, { stdio: ['ignore', 'ignore', 'ignore', 'pipe'] });
   const number = await new Promise<string>((resolve, reject) => {
@@ -27,7 +27,7 @@ async function display(): Promise<{ process: ChildProcess; name: string }> {
 }
 
 /** Ends with its children: the driver starts browsers that outlive it. */
-function stop(child: ChildProcess): void {
+export function stop(child: ChildProcess): void {
   if (child.pid === undefined || child.exitCode !== null) return;
   try {
     process.kill(child.spawnargs[0] === 'Xvfb' ? child.pid : -child.pid, 'SIGKILL');
@@ -69,7 +69,7 @@ class WebDriver {
 /** What the page's script calls when it has the outcome, and how the outcome is told. */
 const CALLER = `const done = arguments[arguments.length - 1];
 (async () => JSON.stringify((await (RUN)(ARGUMENT)) ?? null))().then(
-  (value) => done({ value }), (error) => done({ error: String((error && error.message) || error) }));`;
+  (value) => done({ value }), (error) => done({ failure: String((error && error.message) || error) }));`;
 
 class WebKitPage implements Page {
   readonly #driver: WebDriver;
@@ -101,13 +101,13 @@ class WebKitPage implements Page {
       () => JSON.stringify(argument) ?? 'undefined',
     );
     const request = { script, args: [] };
-    const { value, error } = await this.#driver.ask<{ value: string; error?: string }>(
+    const { value, failure } = await this.#driver.ask<{ value: string; failure?: string }>(
       'POST',
       `${this.#session}/execute/async`,
       request,
       CALL_MS + ASK_MS,
     );
-    if (error !== undefined) throw new Error(error);
+    if (failure !== undefined) throw new Error(failure);
     return JSON.parse(value);
   }
 

@@ -1,11 +1,11 @@
-// A loopback server of the repository's files, under several sets of headers: /coi/ isolated, /plain/ not.
+// A loopback server of the repository's files, or of a folder's, under several sets of headers: /coi/ isolated, /plain/ not.
 import { createReadStream, statSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const root = fileURLToPath(new URL('../../', import.meta.url));
+const repository = fileURLToPath(new URL('../../', import.meta.url));
 const TYPES: Record<string, string> = {
   '.js': 'text/javascript',
   '.mjs': 'text/javascript',
@@ -24,7 +24,7 @@ export interface TestServer {
   close(): Promise<void>;
 }
 
-export async function serve(): Promise<TestServer> {
+export async function serve(root = repository): Promise<TestServer> {
   const requests: string[] = [];
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url ?? '/', 'http://localhost');

@@ -1,0 +1,2 @@
+// The extension's button opens the panel.
+chrome.sidePanel.setPanelBehavior({ openPanelOnActionClick: true });
