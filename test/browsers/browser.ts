@@ -46,3 +46,28 @@ export function present(kinds: readonly BrowserKind[]): BrowserKind[] {
 /** Milliseconds that a page may take to be ready, and a call to answer. */
 export const READY_MS = 30_000;
 export const CALL_MS = 110_000;
+
+/** Milliseconds for one question: Firefox never answers one that a change of page came between. */
+const ASK_MS = 3000;
+
+/**
+ * Asks until it is so. Drivers' own waiting evaluates text in the page, which a Content-Security-Policy forbids; a page
+ * that is on its way to another address cannot answer.
+ */
+export async function until(isSo: () => Promise<unknown>, what = 'the page was not ready'): Promise<void> {
+  for (const end = Date.now() + READY_MS; ; ) {
+    let problem: unknown;
+    try {
+      const late = wait(ASK_MS).then(() => false);
+      if (await Promise.race([isSo(), late])) return;
+    } catch (error) {
+      problem = error;
+    }
+    if (Date.now() > end) throw new Error(`${what} after ${READY_MS} ms`, { cause: problem });
+    await wait(50);
+  }
+}
+
+function wait(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type BrowserContext, chromium as driver } from 'playwright-core';
-import { type Browser, type BrowserKind, type LaunchOptions, type Page, READY_MS } from './browser.ts';
+import { type Browser, type BrowserKind, type LaunchOptions, type Page, until } from './browser.ts';
 
 const path = process.env.CHROMIUM ?? '/usr/bin/chromium';
 const ARGS =
@@ -14,7 +14,7 @@ async function openIn(context: BrowserContext, url: string, ready: boolean): Pro
   const log: string[] = [];
   page.on('console', (message) => log.push(`${message.type()}: ${message.text()}`));
   page.on('pageerror', (error) => log.push(error.message));
-  const settled = () => page.waitForFunction('globalThis.ready', null, { timeout: READY_MS });
+  const settled = () => until(() => page.evaluate('!!globalThis.ready'));
   await page.goto(url);
   if (ready) await settled();
   return {

@@ -1,6 +1,6 @@
 // Firefox by WebDriver BiDi.
 import puppeteer, { type Browser as Driver } from 'puppeteer-core';
-import { type Browser, type BrowserKind, CALL_MS, type Page, READY_MS } from './browser.ts';
+import { type Browser, type BrowserKind, CALL_MS, type Page, until } from './browser.ts';
 
 const path = process.env.FIREFOX ?? '/usr/bin/firefox-esr';
 /** persist() asks the user: without these it waits for ever. */
@@ -11,7 +11,7 @@ async function openIn(driver: Driver, url: string, ready: boolean): Promise<Page
   const log: string[] = [];
   page.on('console', (message) => log.push(`${message.type()}: ${message.text()}`));
   page.on('pageerror', (error) => log.push(String((error as Error).message ?? error)));
-  const settled = () => page.waitForFunction('globalThis.ready', { polling: 100, timeout: READY_MS });
+  const settled = () => until(() => page.evaluate('!!globalThis.ready'));
   await page.goto(url);
   if (ready) await settled();
   return {
