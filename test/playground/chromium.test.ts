@@ -108,6 +108,26 @@ describe.runIf(present([chromium]).length > 0)('the playground in Chromium', () 
     expect(await visit.visible('#alert')).toBe(false);
   });
 
+  it('keeps a file that is dropped, if it is told to', async () => {
+    await visit.go('models');
+    await visit.click('#keep-files');
+    await drop(visit, { 'letter.txt': 'Dear model, you are no model. '.repeat(40) });
+    await visit.sees('#alert', /letter\.txt/);
+    await drop(visit, { 'mine.gguf': 'model' });
+    await visit.sees('#facts', /mine\.gguf/);
+    await visit.sees('#kept-total', /^1 model, 3\.76 MB in OPFS/);
+    await visit.click('#keep-files');
+    await visit.click('#packaged');
+    await visit.sees('#facts', /the packaged model/);
+    await visit.click('#kept button');
+    await visit.sees('#facts', /local:mine\.gguf/);
+    await visit.page.call(() => {
+      globalThis.confirm = () => true;
+    });
+    await visit.click('#kept button:last-of-type');
+    await visit.sees('#kept-total', /^0 models/);
+  });
+
   it('downloads by address, keeps, uses without a request, deletes', async () => {
     const address = `${files.origin}/kept.gguf`;
     await visit.go('models');

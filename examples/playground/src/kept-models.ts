@@ -13,7 +13,7 @@ interface KeptModel {
 }
 
 function models(files: readonly StoredFile[]): KeptModel[] {
-  const address = ({ url }: StoredFile) => (/\.(gguf|bin)$/i.test(url) ? url : new URL('./', url).href);
+  const address = ({ url }: StoredFile) => (/^local:|\.(gguf|bin)$/i.test(url) ? url : new URL('./', url).href);
   const groups = new Map<string, StoredFile[]>();
   for (const file of files) groups.set(address(file), [...(groups.get(address(file)) ?? []), file]);
   return [...groups].map(([address, files]) => ({ address, files }));
@@ -23,7 +23,7 @@ function models(files: readonly StoredFile[]): KeptModel[] {
 function shortName(address: string): string {
   return address
     .replace(/^https:\/\/huggingface\.co\/([^/]+\/[^/]+)\/resolve\/[^/]+\//, '$1/')
-    .replace(/^https?:\/\//, '');
+    .replace(/^(https?:\/\/|local:)/, '');
 }
 
 export function startKeptModels(slot: ModelSlot, use: (address: string) => void): void {

@@ -44,6 +44,7 @@ export function startModels(slot: ModelSlot, settings: Settings): void {
   screenShown.on(() => withdraw());
   const address = part('address', 'input');
   const files = part('files', 'input');
+  const keep = part('keep-files', 'input');
 
   slot.changed.on(() => {
     const { model, source, chats } = slot;
@@ -57,10 +58,10 @@ export function startModels(slot: ModelSlot, settings: Settings): void {
   files.addEventListener('change', () => {
     const chosen = [...(files.files ?? [])];
     files.value = ''; // the same file may be chosen again
-    if (chosen.length > 0) use(() => fromFiles(chosen));
+    if (chosen.length > 0) use(() => fromFiles(chosen, keep.checked));
   });
   part('packaged', 'button').addEventListener('click', () => use(() => packaged));
-  startFileDrop((dropped) => use(() => fromFiles(dropped)));
+  startFileDrop((dropped) => use(() => fromFiles(dropped, keep.checked)));
   startKeptModels(slot, (kept) => use(() => fromAddress(kept)));
   startPublishedModels((source) => use(() => fromAddress(source)));
 }

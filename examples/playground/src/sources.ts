@@ -1,5 +1,5 @@
 // Models by where they come from: the package, an address, files of this device.
-import { type LoadProgress, packagedModel, TernlightError } from 'ternlight';
+import { inspect, type LoadProgress, packagedModel, store, TernlightError } from 'ternlight';
 import type { Source } from './model-slot.ts';
 
 /** The model beside the page. Fetched as a whole, so that the browser's cache can give it to the service worker. */
@@ -38,7 +38,7 @@ async function whole(response: Response, onProgress: (progress: LoadProgress) =>
 export function fromAddress(given: string): Source {
   const text = given.trim();
   const address = /^[\w.-]+\/[\w./@-]+$/.test(text) ? `hf:${text}` : text;
-  if (!/^(https?:\/\/|hf:)./.test(address))
+  if (!/^(https?:\/\/|hf:|local:)./.test(address))
     throw new TernlightError(
       'invalid-option',
       `address: got "${text}", expected https://... of a model file, or hf:owner/repo/file.gguf`,
@@ -46,10 +46,21 @@ export function fromAddress(given: string): Source {
   return { label: address, open: () => address };
 }
 
-/** Files of this device, read where they lie: one file, or the parts or files of one model. */
-export function fromFiles(files: readonly File[]): Source {
+/** Files of this device, read where they lie: one file, or the parts or files of one model. `keep`: one is copied first. */
+export function fromFiles(files: readonly File[], keep: boolean): Source {
   const [first, ...more] = files;
   if (!first) throw new TernlightError('invalid-option', 'files: got none, expected a model file, or all files of one');
   const label = more.length === 0 ? first.name : `${first.name} and ${more.length} more`;
-  return { label, open: () => (more.length === 0 ? first : files) };
+  if (!keep) return { label, open: () => (more.length === 0 ? first : files) };
+  if (more.length > 0)
+    throw new TernlightError('invalid-option', `files: got ${files.length}, expected one: several cannot be kept`);
+  return {
+    label,
+    async open(signal, onProgress) {
+      // A file that is no model is refused before it is copied.
+      await inspect(first);
+      const report = (progress: Omit<LoadProgress, 'phase'>) => onProgress({ phase: 'download', ...progress });
+      return (await (await store()).add(first, { signal, onProgress: report })).url;
+    },
+  };
 }
