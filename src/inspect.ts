@@ -5,7 +5,7 @@ import { readTokenizer } from './formats/model-file.ts';
 import type { ModelFile } from './formats/types.ts';
 import { type ModelSource, openModel, openSource } from './open.ts';
 import type { Platform } from './platform/platform.ts';
-import { type MemoryPlan, planMemory } from './runtime/memory-plan.ts';
+import { HEAP_BASE, type MemoryPlan, planMemory } from './runtime/memory-plan.ts';
 import { countParameters, type HeadType } from './runtime/packing.ts';
 import { createTokenizer } from './tokenizer/index.ts';
 import type { Tokenizer } from './tokenizer/types.ts';
@@ -66,7 +66,7 @@ export async function inspectModel(source: ModelSource, options: LoadOptions, pl
           understood.architecture,
           understood.config,
           { ...understood.options, threads },
-          1024,
+          HEAP_BASE,
         ),
       notes,
     };

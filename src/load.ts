@@ -1,9 +1,12 @@
 // From a source to a model: the only file that sees formats, architectures, memory and generation together.
 import { TernlightError } from './errors.ts';
+import type { ModelFile } from './formats/types.ts';
 import { LocalModel } from './generate/model.ts';
 import { type ModelSource, openModel } from './open.ts';
 import type { Platform } from './platform/platform.ts';
 import { Engine, type EngineSetup } from './runtime/engine.ts';
+import { MemoryNeed } from './runtime/memory-limit.ts';
+import { HEAP_BASE } from './runtime/memory-plan.ts';
 import { countParameters } from './runtime/packing.ts';
 import { chooseVariant } from './runtime/variant.ts';
 import { tokenizerOf } from './tokenizer/index.ts';
@@ -19,7 +22,12 @@ export async function loadModel(source: ModelSource, options: LoadOptions, platf
     downloading = loadedBytes < totalBytes;
     onProgress?.({ phase: 'download', loadedBytes, totalBytes });
   };
-  const opened = await openModel(source, platform, { ...options, keep: true, onDownload });
+  const { threads, note } = chooseThreads(options, platform);
+  const onHeader = (file: ModelFile) => {
+    const { options: asked, ...model } = understand(file, options);
+    new MemoryNeed({ ...model, ...asked, file, threads }, HEAP_BASE).check(platform.memoryBytes);
+  };
+  const opened = await openModel(source, platform, { ...options, keep: true, onDownload, onHeader });
   try {
     const { file } = opened;
     const understood = understand(file, options);
@@ -28,7 +36,6 @@ export async function loadModel(source: ModelSource, options: LoadOptions, platf
     notes.push(...understood.notes);
     const tokenizer = tokenizerOf(file.metadata, config.vocabSize);
     notes.push(...(tokenizer.notes ?? []));
-    const { threads, note } = chooseThreads(options, platform);
     if (options.revectorize) {
       if (!platform.revectorize)
         throw new TernlightError(

@@ -3,7 +3,7 @@ import { TernlightError } from './errors.ts';
 import type { I2sLayout } from './formats/encodings/index.ts';
 import { blobFileSet, urlFileSet } from './formats/file-set.ts';
 import { firstPart } from './formats/gguf-split.ts';
-import { type Opened, type ReadModel, readModelFile } from './formats/model-file.ts';
+import { type Opened, type ReadModel, type ReadOptions, readModelFile } from './formats/model-file.ts';
 import { blobSource, bytesSource, streamSource, urlSource } from './formats/source.ts';
 import { syntheticNames } from './formats/synthetic-names.ts';
 import type { ByteSource, FileSet } from './formats/types.ts';
@@ -61,6 +61,7 @@ interface Keep {
   /** Keeps what it downloads. */
   keep?: boolean;
   onDownload?: (haveBytes: number, totalBytes: number) => void;
+  onHeader?: ReadOptions['onHeader'];
 }
 
 /**
@@ -72,7 +73,7 @@ export async function openModel(
   platform: Platform,
   options: OpenOptions & Keep = {},
 ): Promise<ReadModel & { name: string; finish(): Promise<void>; close(): Promise<void> }> {
-  const { signal, tokenizer, i2sLayout, hub, cache, sha256, keep, onDownload } = options;
+  const { signal, tokenizer, i2sLayout, hub, cache, sha256, keep, onDownload, onHeader } = options;
   const notes: string[] = [];
   const onNote = (note: string) => {
     if (!notes.includes(note)) notes.push(note);
@@ -89,7 +90,7 @@ export async function openModel(
     const others = openerOf(platform.openStore, policy);
     const other =
       tokenizer === undefined ? undefined : await openSource(tokenizer, platform, { signal, hub, opener: others });
-    const read = await readModelFile(opened, { signal, tokenizer: other, i2sLayout });
+    const read = await readModelFile(opened, { signal, tokenizer: other, i2sLayout, onHeader });
     notes.push(...read.notes);
     return {
       file: read.file,

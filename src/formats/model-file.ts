@@ -21,6 +21,8 @@ export interface ReadOptions {
   tokenizer?: Opened;
   /** Order of the codes in I2_S tensors. Default "auto": found out where a file's dead channels tell, else "x86". */
   i2sLayout?: 'auto' | I2sLayout;
+  /** Told the header before any weight is read, for which much may have to be downloaded first. What it throws ends it. */
+  onHeader?: (file: ModelFile) => void;
 }
 
 /** A file that has been read as far as its header, and what there is to say about it. */
@@ -42,7 +44,8 @@ export async function readModelFile(opened: Opened, options: ReadOptions = {}): 
     const note = tokenizer.string('ternlight.note');
     if (note) notes.push(note);
   }
-  const { i2sLayout = 'auto' } = options;
+  const { i2sLayout = 'auto', onHeader } = options;
+  onHeader?.(file);
   if (i2sLayout !== 'auto') file = withI2sLayout(file, i2sLayout);
   else {
     const identity = await identifyI2s(file, signal);

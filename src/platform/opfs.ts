@@ -15,15 +15,6 @@ interface SyncFile extends FileSystemFileHandle {
 export async function opfsBlobs(): Promise<Blobs> {
   const root = await navigator.storage.getDirectory();
   const folder = await root.getDirectoryHandle('ternlight', { create: true });
-  const find = async (name: string) => {
-    try {
-      return await folder.getFileHandle(name);
-    } catch (error) {
-      if (isMissing(error)) return undefined;
-      throw error;
-    }
-  };
-
   return {
     name: 'OPFS',
 
@@ -35,7 +26,14 @@ export async function opfsBlobs(): Promise<Blobs> {
       return found;
     },
 
-    get: async (name) => (await find(name))?.getFile(),
+    async get(name) {
+      try {
+        return await (await folder.getFileHandle(name)).getFile();
+      } catch (error) {
+        if (isMissing(error)) return undefined;
+        throw error;
+      }
+    },
 
     async put(name, bytes) {
       const file: SyncFile = await folder.getFileHandle(name, { create: true });

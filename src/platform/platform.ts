@@ -21,6 +21,8 @@ export interface Platform {
   readonly hub?: string;
   /** Processors that this process may use. */
   readonly cores: number;
+  /** No more memory than this has the device. Undefined where it does not tell. */
+  readonly memoryBytes?: number;
   /** Turns on V8's pairing of 128-bit operations into 256-bit ones for what is compiled from now on. */
   revectorize?(): void;
   /** Whether this thread may block (a page's own may not). */

@@ -3,11 +3,15 @@ import { TernlightError } from '../errors.ts';
 import type { Platform, WorkerHandle } from './platform.ts';
 import { webStore } from './web-store.ts';
 
+/** Firefox collects a worker that waits for a message and that nothing but its own listeners refers to. */
+const alive = new Set<Worker>();
+
 /** Starts a classic worker from text: by a blob address, which a Content-Security-Policy may forbid. */
 function spawn(text: string): WorkerHandle {
   if (typeof Worker === 'undefined') throw new TernlightError('environment', 'worker: this context has no Worker');
   const url = URL.createObjectURL(new Blob([text], { type: 'text/javascript' }));
   const worker = new Worker(url);
+  alive.add(worker);
   const errors: ((error: Error) => void)[] = [];
   worker.onerror = (event) => {
     const error = new TernlightError(
@@ -28,7 +32,10 @@ function spawn(text: string): WorkerHandle {
       errors.push(listener);
     },
     background: () => {},
-    terminate: () => worker.terminate(),
+    terminate() {
+      alive.delete(worker);
+      worker.terminate();
+    },
   };
 }
 
@@ -39,10 +46,17 @@ function runtimeName(): string {
   return `${found[1] === 'Version' ? 'WebKit' : found[1] === 'Chrome' ? 'Chromium' : found[1]} ${found[2]}`;
 }
 
+/** Told in GiB, rounded to the next power of two, up to 8: what is told as 2 is less than 3. */
+function memoryBytes(): number | undefined {
+  const told = (globalThis.navigator as { deviceMemory?: number } | undefined)?.deviceMemory;
+  return told === undefined ? undefined : 1.5 * told * 2 ** 30;
+}
+
 export function webPlatform(): Platform {
   return {
     runtime: runtimeName(),
     cores: globalThis.navigator?.hardwareConcurrency ?? 1,
+    memoryBytes: memoryBytes(),
     // A page's own thread may not wait; its workers may.
     mayBlock: typeof window === 'undefined',
     spawn,

@@ -46,25 +46,14 @@ export class Layout {
   }
 }
 
-/** A memory that holds at least `bytes`, at most `maxBytes`. */
-export function createMemory(bytes: number, maxBytes: number, shared: boolean, what: string): WebAssembly.Memory {
+/** A memory of at least `bytes` that can grow to `maxBytes`; undefined where the engine refuses it. */
+export function createMemory(bytes: number, maxBytes: number, shared: boolean): WebAssembly.Memory | undefined {
   const initial = Math.ceil(bytes / PAGE_BYTES);
   const maximum = Math.max(initial, Math.ceil(maxBytes / PAGE_BYTES));
-  if (maximum * PAGE_BYTES > MAX_MEMORY_BYTES)
-    throw new TernlightError(
-      'environment',
-      `memory: ${what} needs ${megabytes(maxBytes)} MB, expected at most ${megabytes(MAX_MEMORY_BYTES)} MB of 32-bit WebAssembly; ` +
-        'a smaller context (contextLength), fewer sessions, kv "f16" or head "int8" need less',
-    );
   try {
-    return new WebAssembly.Memory(shared ? { initial, maximum, shared } : { initial, maximum });
-  } catch (cause) {
-    throw new TernlightError(
-      'environment',
-      `memory: ${what} needs ${megabytes(maxBytes)} MB and this environment refused it; ` +
-        'a smaller context (contextLength), fewer sessions, kv "f16" or head "int8" need less',
-      { cause },
-    );
+    return new WebAssembly.Memory({ initial, maximum, shared });
+  } catch {
+    return undefined;
   }
 }
 
@@ -77,7 +66,7 @@ export function ensureMemory(memory: WebAssembly.Memory, endBytes: number, what:
   } catch (cause) {
     throw new TernlightError(
       'environment',
-      `memory: no room for ${what}: ${megabytes(missing * PAGE_BYTES)} MB more were refused`,
+      `memory: no room for ${what}: ${megabytes(missing * PAGE_BYTES)} MB more were refused; dispose a session, or load with a smaller contextLength`,
       { cause },
     );
   }

@@ -1,19 +1,18 @@
 // A loaded model's memory, kernels, plans and threads: tokens at positions in, logits out. Owns caches by address;
 // knows no text and no sampling.
 import * as L from '../../assembly/layout.ts';
-import type { Architecture, ModelConfig } from '../arch/architecture.ts';
+import type { ModelConfig } from '../arch/architecture.ts';
 import { TernlightError } from '../errors.ts';
-import type { ModelFile } from '../formats/types.ts';
 import { PLAN_DECODE, PLAN_HEAD, PLAN_PREFILL, type Plan } from '../plan/plan.ts';
 import type { Plans, RowKernel } from '../plan/types.ts';
 import type { Weight } from '../plan/weights.ts';
 import type { Platform } from '../platform/platform.ts';
-import { createMemory, ensureMemory, Layout } from './arena.ts';
+import { ensureMemory, Layout } from './arena.ts';
 import { instantiate } from './instantiate.ts';
-import { type EngineOptions, type MemoryPlan, planActivations, planMemory } from './memory-plan.ts';
+import { MemoryNeed, type MemorySetup } from './memory-limit.ts';
+import { type MemoryPlan, planActivations } from './memory-plan.ts';
 import { packAll } from './pack.ts';
 import { Packers } from './packers.ts';
-import type { PackingJob } from './packing.ts';
 import { BARRIER_SPINS, Pool } from './pool.ts';
 import { planStaging, Staging } from './staging.ts';
 import { TensorReader } from './tensor-reader.ts';
@@ -23,12 +22,8 @@ import { Walker } from './walk.ts';
 /** Rest tokens of a chunk from this many on are padded to a tile: cheaper than a row kernel (docs/LOG.md). */
 const PAD_TO_TILE_FROM = { dot: 14, paired: 14, i16: 13, wide: 12 } as const;
 
-export interface EngineSetup extends EngineOptions {
+export interface EngineSetup extends MemorySetup {
   readonly platform: Platform;
-  readonly file: ModelFile;
-  readonly architecture: Architecture;
-  readonly config: ModelConfig;
-  readonly jobs: readonly PackingJob[];
   readonly variant: Variant;
   readonly rowKernel?: RowKernel;
   /** V8's revectorizer is on. */
@@ -113,9 +108,9 @@ export class Engine {
     const modules = await compile(variant);
     // Where the host's memory begins: asked of a throw-away instance, before the real memory is made.
     const base = await heapBase(modules, shared);
-    const memoryPlan = planMemory(jobs, architecture, config, setup, base);
-    const what = `the model with a context of ${setup.capacity}`;
-    const memory = createMemory(memoryPlan.oneSessionBytes, memoryPlan.totalBytes, shared, what);
+    const need = new MemoryNeed(setup, base);
+    const memoryPlan = need.plan;
+    const memory = need.reserve(shared, platform.memoryBytes);
     const kernels = await instantiate(modules, memory);
     const rowKernel = chooseRowKernel(kernels, variant, setup.rowKernel, setup.revectorized);
     const layout = new Layout(base);

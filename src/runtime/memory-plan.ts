@@ -35,6 +35,9 @@ export interface MemoryPlan {
 
 const ALIGN_BYTES = 64;
 
+/** Where the kernels' own memory ends, about: before they are compiled. */
+export const HEAP_BASE = 1024;
+
 /** Weights as they will be packed, at addresses that mean nothing. */
 function promised(jobs: readonly PackingJob[]): Map<string, Weight> {
   return new Map(jobs.map((job) => [job.info.name, promisedWeight(job)]));

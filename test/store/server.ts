@@ -1,6 +1,7 @@
 // A server on the loopback interface that gives one file at every path, and misbehaves on demand.
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { promisify } from 'node:util';
 
 export interface Behaviour {
   body: Uint8Array;
@@ -30,6 +31,8 @@ export interface FileServer {
   readonly requests: string[];
   /** Bytes of body that were asked for, by what the answers promised. */
   readonly promised: () => number;
+  /** How many clients are connected. None: all that they asked for is in `requests`. */
+  connections(): Promise<number>;
   /** Ends all connections, as a network does that is gone. */
   drop(): void;
   close(): Promise<void>;
@@ -76,6 +79,7 @@ export async function fileServer(body: Uint8Array, behaviour: Partial<Behaviour>
     behaviour: how,
     requests,
     promised: () => promised,
+    connections: () => promisify(server.getConnections.bind(server))(),
     drop: () => server.closeAllConnections(),
     close: () =>
       new Promise((closed) => {
