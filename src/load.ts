@@ -2,10 +2,11 @@
 import { TernlightError } from './errors.ts';
 import { LocalModel } from './generate/model.ts';
 import { type ModelSource, openModel } from './open.ts';
+import { NoWorkerError } from './platform/no-worker.ts';
 import type { Platform } from './platform/platform.ts';
 import { Engine, type EngineSetup } from './runtime/engine.ts';
 import { countParameters } from './runtime/packing.ts';
-import { chooseVariant } from './runtime/variant.ts';
+import { chooseVariant, type Variant } from './runtime/variant.ts';
 import { tokenizerOf } from './tokenizer/index.ts';
 import { chooseThreads, type LoadOptions, understand } from './understand.ts';
 
@@ -28,7 +29,7 @@ export async function loadModel(source: ModelSource, options: LoadOptions, platf
     notes.push(...understood.notes);
     const tokenizer = tokenizerOf(file.metadata, config.vocabSize);
     notes.push(...(tokenizer.notes ?? []));
-    const { threads, note } = chooseThreads(options, platform);
+    let { threads, note } = chooseThreads(options, platform);
     if (options.revectorize) {
       if (!platform.revectorize)
         throw new TernlightError(
@@ -37,7 +38,7 @@ export async function loadModel(source: ModelSource, options: LoadOptions, platf
         );
       platform.revectorize();
     }
-    const variant = await chooseVariant(threads > 1, options.variant);
+    let variant = await chooseVariant(threads > 1, options.variant);
     const setup: EngineSetup = {
       ...understood.options,
       ...{
@@ -56,7 +57,14 @@ export async function loadModel(source: ModelSource, options: LoadOptions, platf
         if (!downloading) onProgress?.({ phase: 'weights', loadedBytes, totalBytes });
       },
     };
-    const engine = await Engine.create(setup);
+    const engine = await Engine.create(setup).catch((error) => {
+      if (!(error instanceof NoWorkerError)) throw error;
+      // Nothing has been read yet. A variant that was asked for by name has threads: the one without is its beginning.
+      threads = 1;
+      note = `one thread: ${error.message}`;
+      variant = variant.replace('-threads', '') as Variant;
+      return Engine.create({ ...setup, threads, variant });
+    });
     await opened.finish().catch((error) => {
       engine.dispose();
       throw error;

@@ -19,6 +19,8 @@ describe('the package', () => {
       'dist/ternlight.js',
       'dist/cli.js',
       'dist/node-files.js',
+      'dist/ternlight-extras.js',
+      'dist/ternlight-worker.js',
       'dist/types/src/index.d.ts',
       'LICENSE',
       'README.md',

@@ -7,6 +7,7 @@ export const PAGE_BYTES = 65536;
 /** 32-bit WebAssembly, less a page that engines keep. */
 export const MAX_MEMORY_BYTES = 65535 * PAGE_BYTES;
 const ALIGN_BYTES = 64;
+const CURE = 'a smaller context (contextLength), kv "i8" or "i4", fewer sessions or head "int8" need less';
 
 export interface Region {
   readonly name: string;
@@ -54,15 +55,14 @@ export function createMemory(bytes: number, maxBytes: number, shared: boolean, w
     throw new TernlightError(
       'environment',
       `memory: ${what} needs ${megabytes(maxBytes)} MB, expected at most ${megabytes(MAX_MEMORY_BYTES)} MB of 32-bit WebAssembly; ` +
-        'a smaller context (contextLength), fewer sessions, kv "f16" or head "int8" need less',
+        CURE,
     );
   try {
     return new WebAssembly.Memory(shared ? { initial, maximum, shared } : { initial, maximum });
   } catch (cause) {
     throw new TernlightError(
       'environment',
-      `memory: ${what} needs ${megabytes(maxBytes)} MB and this environment refused it; ` +
-        'a smaller context (contextLength), fewer sessions, kv "f16" or head "int8" need less',
+      `memory: ${what} needs ${megabytes(maxBytes)} MB and this environment refused it; ${CURE}`,
       { cause },
     );
   }
@@ -77,7 +77,7 @@ export function ensureMemory(memory: WebAssembly.Memory, endBytes: number, what:
   } catch (cause) {
     throw new TernlightError(
       'environment',
-      `memory: no room for ${what}: ${megabytes(missing * PAGE_BYTES)} MB more were refused`,
+      `memory: no room for ${what}: ${megabytes(missing * PAGE_BYTES)} MB more were refused; ${CURE}`,
       { cause },
     );
   }

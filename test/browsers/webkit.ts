@@ -15,7 +15,7 @@ async function freePort(): Promise<number> {
 }
 
 /** Starts the X server on a free display, whose number it writes. */
-async function display(): Promise<{ process: ChildProcess; name: string }> {
+export async function display(): Promise<{ process: ChildProcess; name: string }> {
   const args = ['-displayfd', '3', '-screen', '0', '1280x900x24', '-nolisten', 'tcp'];
   const child = spawn('Xvfb', args, { stdio: ['ignore', 'ignore', 'ignore', 'pipe'] });
   const number = await new Promise<string>((resolve, reject) => {
@@ -27,7 +27,7 @@ async function display(): Promise<{ process: ChildProcess; name: string }> {
 }
 
 /** Ends with its children: the driver starts browsers that outlive it. */
-function stop(child: ChildProcess): void {
+export function stop(child: ChildProcess): void {
   if (child.pid === undefined || child.exitCode !== null) return;
   try {
     process.kill(child.spawnargs[0] === 'Xvfb' ? child.pid : -child.pid, 'SIGKILL');
