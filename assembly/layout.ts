@@ -54,6 +54,8 @@ export const HEAD_TOP = 60;
 export const BARRIER_ARRIVED = 128;
 export const BARRIER_EPOCH = 192;
 export const BARRIER_SLEEPERS = 256;
+/** Number of a thread that died in the middle of a plan; on the sleepers' line, which only they read. */
+export const BARRIER_FAILED = 260;
 /** Rises by one for each plan to walk; the pool's threads wait for it. */
 export const COMMAND = 320;
 export const COMMAND_SLEEPERS = 384;

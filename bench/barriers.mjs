@@ -18,7 +18,7 @@ const { values: options } = parseArgs({
 const ours = await importSources(`
 export { CONTROL_BYTES, RANGE_ALL } from './assembly/layout.ts';
 export { currentPlatform } from './src/platform/current.ts';
-export { BARRIER_SPINS, Pool } from './src/runtime/pool.ts';
+export { BARRIER_PATIENCE, BARRIER_SPINS, Pool } from './src/runtime/pool.ts';
 export { Walker } from './src/runtime/walk.ts';
 `);
 
@@ -54,7 +54,7 @@ async function measure(threads) {
   new Int32Array(memory.buffer, control + ours.RANGE_ALL, 2).set([0, 1]);
   const cases = CASES.filter(({ least = 1 }) => threads >= least);
   const plans = cases.map((c) => c.plan);
-  const task = { plans, control, threads, spins: ours.BARRIER_SPINS };
+  const task = { plans, control, threads, spins: ours.BARRIER_SPINS, patience: ours.BARRIER_PATIENCE };
   const platform = ours.currentPlatform();
   const pool = threads > 1 ? await ours.Pool.start(platform, { modules, memory }, threads, control) : undefined;
   await pool?.serve(task, new Array(threads).fill(scratch));

@@ -107,7 +107,7 @@ const beside = {
 
 /** The programs of workers as text. */
 async function buildWorkers() {
-  const poolWorker = await workerText('src/runtime/worker.ts');
+  const poolWorker = await workerText('src/runtime/worker-main.ts');
   writeFileSync('build/workers.d.ts', 'export declare const poolWorker: string;\n');
   writeFileSync('build/workers.js', `export const poolWorker = ${JSON.stringify(poolWorker)};\n`);
 }
@@ -161,9 +161,14 @@ async function asFunction(entry, name, parameter, plugins = []) {
   return `export function ${name}(${parameter}) {\n${outputFiles[0].text.trim()}\nreturn parts;\n}\n`;
 }
 
-/** Where the engine runs, a file beside its own cannot be named: it is given functions that import them. */
+/**
+ * Where the engine runs, a file beside its own cannot be named: it is given functions that import them. Where import() is
+ * forbidden (service workers) the extras have been imported as a module, and have left themselves.
+ */
+const EXTRAS = 'ternlightExtras';
 const given = {
-  '#extras': 'export const importExtras = async (shared) => (await importExtrasFile()).extras(shared);',
+  '#extras': `export const importExtras = async (shared) =>
+    (globalThis.${EXTRAS} ?? (await importExtrasFile()).extras)(shared);`,
   '#node-files': `export const openPath = async (path) => (await importNodeFiles()).openPath(path);
     export const openFileStore = async () => (await importNodeFiles()).openFileStore();`,
 };
@@ -179,7 +184,10 @@ async function buildBundles() {
     alias: { '#extras': './ternlight-extras.js', '#node-files': './node-files.js' },
   });
   const extras = await asFunction('src/extras.ts', 'extras', 'shared', [sharedParts]);
-  await bundle({ stdin: { contents: extras }, outfile: 'dist/ternlight-extras.js' });
+  const contents = `${extras}globalThis.${EXTRAS} = extras;`;
+  await bundle({ stdin: { contents }, outfile: 'dist/ternlight-extras.js' });
+  // A worker where none may be started from text. Its own program is the module's.
+  writeFileSync('dist/ternlight-worker.js', "import { serveWorker } from './ternlight.js';\nserveWorker();\n");
   // Node's, Deno's and Bun's: what a page loads stays small.
   await bundle({ entryPoints: ['src/platform/node-files.ts'], outfile: 'dist/node-files.js', plugins: [beside] });
   await bundle({

@@ -17,7 +17,10 @@ const from = join(root, 'examples/playground');
 const built = join(from, 'dist');
 
 /** What of the package a page needs; paths as they are in it: ternlight.js looks for the others beside itself. */
-const PACKAGE = ['dist/ternlight.js', 'dist/ternlight-extras.js', 'model/tinystories-bitnet-11m.gguf'];
+const PACKAGE = [
+  ...['dist/ternlight.js', 'dist/ternlight-extras.js', 'dist/ternlight-worker.js'],
+  'model/tinystories-bitnet-11m.gguf',
+];
 
 /** The page imports the module as a file of its own, as pages without a bundler do. */
 const ternlightBeside = {

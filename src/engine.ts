@@ -9,4 +9,5 @@ export { loadModel } from './load.ts';
 export { currentPlatform } from './platform/current.ts';
 export { loadRemote } from './remote/client.ts';
 export { serve } from './remote/server.ts';
+export { serveRole } from './serve-role.ts';
 export { openStore } from './store.ts';

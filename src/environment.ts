@@ -1,9 +1,11 @@
 // What these surroundings offer an engine, and what speed to expect of them: for `ternlight doctor` and for pages.
 
+import { poolWorker } from '#workers';
 import { TERNARY_ROWS } from './plan/matmul.ts';
 import type { RowKernel } from './plan/types.ts';
 import type { Platform } from './platform/platform.ts';
 import { instantiate } from './runtime/instantiate.ts';
+import { PoolThread } from './runtime/pool-thread.ts';
 import { measureRead } from './runtime/profile-read.ts';
 import { Trial, trialPages } from './runtime/trial.ts';
 import { canShareMemory, chooseRowKernel, chooseVariant, compile, type Variant } from './runtime/variant.ts';
@@ -35,30 +37,27 @@ const [ROWS, COLS] = [2560, 2560];
 const WARM_MS = 60;
 const MEASURE_MS = 120;
 const READ_BYTES = 64_000_000;
+const ANSWER_MS = 3000;
 
 /** Takes half a second where it measures. Never throws: what is missing is a finding. */
 export async function examine(platform: Platform, { measure = true } = {}): Promise<Environment> {
   const findings: Finding[] = [];
-  const add = (what: string, ok: boolean, detail: string) => findings.push({ what, ok, detail });
+  const add: Add = (what, ok, detail) => void findings.push({ what, ok, detail });
   const { runtime, cores } = platform;
   let build: Variant | undefined;
+  let modules: readonly WebAssembly.Module[] = [];
   try {
-    build = await chooseVariant(false);
+    const chosen = await chooseVariant(false);
+    modules = await compile(chosen);
+    build = chosen;
     add('WebAssembly SIMD', true, 'there');
   } catch (error) {
-    add('WebAssembly SIMD', false, error instanceof Error ? error.message : String(error));
+    add('WebAssembly SIMD', false, textOf(error));
   }
-  const worker = await startsWorker(platform);
-  add('workers', worker === undefined, worker ?? 'one from text starts');
-  const { threads } = chooseThreads({}, { ...platform, mayBlock: true });
-  const shared = canShareMemory();
-  add(
-    'shared memory',
-    shared,
-    shared
-      ? 'there: several threads'
-      : 'one thread; a page gets it by the headers Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp',
-  );
+  const workers = await addWorkers(platform, add);
+  const threads = workers ? chooseThreads({}, { ...platform, mayBlock: true }).threads : 1;
+  addSharedMemory(add);
+  await addStorage(platform, add);
   if (!build) return { runtime, cores, build, kernel: undefined, threads, findings };
   add(
     'relaxed SIMD',
@@ -67,7 +66,7 @@ export async function examine(platform: Platform, { measure = true } = {}): Prom
   );
   const pages = trialPages(ROWS, COLS);
   const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
-  const kernels = await instantiate(await compile(build), memory);
+  const kernels = await instantiate(modules, memory);
   const kernel = chooseRowKernel(kernels, build);
   if (build === 'relaxed')
     add(
@@ -75,7 +74,6 @@ export async function examine(platform: Platform, { measure = true } = {}): Prom
       kernel === 'dot',
       kernel === 'dot' ? 'there' : 'emulated by this engine or processor: decoding takes about 1.5 times as long',
     );
-  await addStorage(add);
   const found = { runtime, cores, build, kernel, threads, findings };
   if (!measure) return found;
   const trial = new Trial(kernels, memory, ROWS, COLS);
@@ -97,40 +95,59 @@ function timed(call: () => void, forMs: number): number {
   return best;
 }
 
-/** Why no worker can be started from text; undefined if one can. */
-async function startsWorker(platform: Platform): Promise<string | undefined> {
-  const cure = 'a Content-Security-Policy needs worker-src blob:';
+type Add = (what: string, ok: boolean, detail: string) => void;
+
+/** Starts one, and has it answer. */
+async function addWorkers(platform: Platform, add: Add): Promise<boolean> {
+  let thread: PoolThread | undefined;
+  let timer: ReturnType<typeof setTimeout> | undefined;
   try {
-    const worker = platform.spawn(platform.hello);
-    return await new Promise((resolve) => {
-      const timer = setTimeout(() => done(`none answered within 3 s; ${cure}`), 3000);
-      const done = (problem?: string) => {
-        clearTimeout(timer);
-        worker.terminate();
-        resolve(problem);
-      };
-      worker.onMessage(() => done());
-      worker.onError((error) => done(`${error.message}; ${cure}`));
+    const worker = await platform.spawn('pool', poolWorker);
+    thread = new PoolThread(worker);
+    const memory = {} as WebAssembly.Memory; // of no modules
+    const silence = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new Error(`one started, but gave no answer within ${ANSWER_MS} ms`)), ANSWER_MS);
     });
+    await Promise.race([thread.ask({ kind: 'start', modules: [], memory }), silence]);
+    add('workers', true, `they start, from ${worker.from}`);
+    return true;
   } catch (error) {
-    return `${error instanceof Error ? error.message : String(error)}; ${cure}`;
+    add('workers', false, `${textOf(error)}; the engine runs in the thread that loads it`);
+    return false;
+  } finally {
+    clearTimeout(timer);
+    thread?.terminate();
   }
 }
 
-async function addStorage(add: (what: string, ok: boolean, detail: string) => void): Promise<void> {
-  const storage = (globalThis.navigator as Partial<Navigator> | undefined)?.storage;
-  if (!storage?.estimate) return; // no browser, or none that tells
+function addSharedMemory(add: Add): void {
+  const shared = canShareMemory();
+  const cure = globalThis.crossOriginIsolated
+    ? 'the page is cross-origin isolated, but this browser has none'
+    : 'a page gets it by the headers Cross-Origin-Opener-Policy: same-origin and ' +
+      'Cross-Origin-Embedder-Policy: require-corp, from its server or from a service worker that adds them';
+  add('shared memory', shared, shared ? 'there: several threads' : `one thread; ${cure}`);
+}
+
+async function addStorage(platform: Platform, add: Add): Promise<void> {
   try {
-    const { quota = 0, usage = 0 } = await storage.estimate();
-    const room = `${Math.round((quota - usage) / 1e6)} MB free`;
-    const opfs =
-      typeof storage.getDirectory === 'function' &&
-      (await storage.getDirectory().then(
-        () => true,
-        () => false,
-      ));
-    add('storage for models', opfs, opfs ? room : `no private file system here (a private window?); ${room}`);
+    const { name, freeBytes } = await platform.openStore();
+    const free = await freeBytes();
+    add('storage for models', true, name + (free === undefined ? '' : `, ${Math.round(free / 1e6)} MB free`));
   } catch (error) {
-    add('storage for models', false, String(error));
+    add('storage for models', false, textOf(error));
   }
+  const locks = await platform.hasLocks?.();
+  if (locks !== undefined)
+    add(
+      'locks',
+      locks,
+      locks
+        ? 'there'
+        : 'not there: two tabs may download the same file, and a worker that the browser ended is not noticed',
+    );
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

@@ -12,6 +12,9 @@ import type { LoadOptions } from './understand.ts';
 /** What few pages need, for the engine in a page's worker. Bundlers copy the file that this address names. */
 const extras = new URL('./ternlight-extras.js', import.meta.url).href;
 
+/** For where workers from text are forbidden. Not by new URL: a bundler's copy would not find this module beside it. */
+const workerFile = import.meta.url.replace(/[^/]*([?#].*)?$/, 'ternlight-worker.js');
+
 const {
   currentPlatform,
   examine: examineOn,
@@ -20,6 +23,7 @@ const {
   loadRemote,
   loadTokenizerOf,
   openStore,
+  serveRole,
   ...parts
 } = engine(
   () => import('#extras'),
@@ -29,12 +33,18 @@ const {
 /** The model in the package, a small one that writes stories. Bundlers copy the file that this address names. */
 export const packagedModel = new URL('../model/tinystories-bitnet-11m.gguf', import.meta.url);
 
+/** Runs in a worker: what ternlight-worker.js is for, and nothing else. */
+export function serveWorker(): void {
+  serveRole();
+}
+
 /**
- * Loads a model. Without a source: the one in the package. In a page the engine runs in a worker of its own.
+ * Loads a model. Without a source: the one in the package. In a page the engine runs in a worker of its own; where none
+ * can be started, in the page's thread, and `info.notes` says so.
  * Throws a TernlightError before anything large is allocated if the file or an option is not usable.
  */
 export function load(source?: ModelSource, options: LoadOptions = {}): Promise<Model> {
-  const platform = currentPlatform();
+  const platform = currentPlatform(String(options.worker ?? workerFile));
   const from = source ?? packagedModel;
   // The packaged model changes with the package, and is where the package is.
   const given = source === undefined ? { cache: false, ...options } : options;
@@ -63,7 +73,7 @@ export function store(): Promise<Store> {
 
 /** What these surroundings offer, what is missing and how to get it, and what speed to expect. Takes about a second. */
 export function examine(options: { measure?: boolean } = {}): Promise<Environment> {
-  return examineOn(currentPlatform(), options);
+  return examineOn(currentPlatform(workerFile), options);
 }
 
 export const { TernlightError, chatFormNames, syntheticNames } = parts;

@@ -62,6 +62,6 @@ export interface Kernels {
   mambaF32(p: number, pStride: number, convW: number, convB: number, dtBias: number, aLog: number, d: number, control: number, stateOffset: number, y: number, yStride: number, dInner: number, heads: number, tokens: number, begin: number, end: number, scratch: number): void;
   reluSquaredMulF32(gate: number, up: number, dim: number, stride: number, begin: number, end: number): void;
   siluMulF32(gate: number, up: number, dim: number, stride: number, begin: number, end: number): void;
-  barrier(control: number, threads: number, epoch: number, spins: number): void;
+  barrier(control: number, threads: number, epoch: number, spins: number, patience: number): void;
   awaitAtLeast(address: number, sleepers: number, value: number, spins: number): void;
 }

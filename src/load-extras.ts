@@ -12,7 +12,7 @@ export function extras(): Promise<typeof parts> {
     loaded = undefined;
     throw new TernlightError(
       'io',
-      `extras: ternlight-extras.js could not be loaded (${cause.message}), expected it beside ternlight.js; safetensors, BitMamba files, tokenizer files, synthetic models and profiles need it`,
+      `extras: ternlight-extras.js could not be loaded (${cause.message}), expected it beside ternlight.js; safetensors, BitMamba files, tokenizer files, synthetic models and profiles need it; a service worker has to import "ternlight/extras" itself`,
       { cause },
     );
   });

@@ -3,12 +3,13 @@ import { TernlightError } from './errors.ts';
 import type { ModelFile } from './formats/types.ts';
 import { LocalModel } from './generate/model.ts';
 import { type ModelSource, openModel } from './open.ts';
+import { NoWorkerError } from './platform/no-worker.ts';
 import type { Platform } from './platform/platform.ts';
 import { Engine, type EngineSetup } from './runtime/engine.ts';
 import { MemoryNeed } from './runtime/memory-limit.ts';
 import { HEAP_BASE } from './runtime/memory-plan.ts';
 import { countParameters } from './runtime/packing.ts';
-import { chooseVariant } from './runtime/variant.ts';
+import { chooseVariant, type Variant } from './runtime/variant.ts';
 import { tokenizerOf } from './tokenizer/index.ts';
 import { chooseThreads, type LoadOptions, understand } from './understand.ts';
 
@@ -22,7 +23,7 @@ export async function loadModel(source: ModelSource, options: LoadOptions, platf
     downloading = loadedBytes < totalBytes;
     onProgress?.({ phase: 'download', loadedBytes, totalBytes });
   };
-  const { threads, note } = chooseThreads(options, platform);
+  let { threads, note } = chooseThreads(options, platform);
   const onHeader = (file: ModelFile) => {
     const { options: asked, ...model } = understand(file, options);
     new MemoryNeed({ ...model, ...asked, file, threads }, HEAP_BASE).check(platform.memoryBytes);
@@ -44,7 +45,7 @@ export async function loadModel(source: ModelSource, options: LoadOptions, platf
         );
       platform.revectorize();
     }
-    const variant = await chooseVariant(threads > 1, options.variant);
+    let variant = await chooseVariant(threads > 1, options.variant);
     const setup: EngineSetup = {
       ...understood.options,
       ...{
@@ -63,7 +64,14 @@ export async function loadModel(source: ModelSource, options: LoadOptions, platf
         if (!downloading) onProgress?.({ phase: 'weights', loadedBytes, totalBytes });
       },
     };
-    const engine = await Engine.create(setup);
+    const engine = await Engine.create(setup).catch((error) => {
+      if (!(error instanceof NoWorkerError)) throw error;
+      // Nothing has been read yet. A variant that was asked for by name has threads: the one without is its beginning.
+      threads = 1;
+      note = `one thread: ${error.message}`;
+      variant = variant.replace('-threads', '') as Variant;
+      return Engine.create({ ...setup, threads, variant });
+    });
     await opened.finish().catch((error) => {
       engine.dispose();
       throw error;

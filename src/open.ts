@@ -158,8 +158,7 @@ async function openNamed(
     return { files: opened.files };
   }
   // In a page, everything else is an address relative to the page.
-  const base = (globalThis as { location?: { href: string } }).location?.href;
-  const url = new URL(text, base);
+  const url = new URL(text, platform.base);
   // A blob: or data: address has nothing beside it.
   if (url.protocol === 'blob:' || url.protocol === 'data:') return { source: await urlSource(url, { signal }) };
   const isWeb = /^https?:$/.test(url.protocol);

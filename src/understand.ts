@@ -49,6 +49,11 @@ export interface LoadOptions extends Omit<OpenOptions, 'signal'> {
    * the processor has them. Same bits. A flag of the whole process. Default false.
    */
   revectorize?: boolean;
+  /**
+   * Pages: the address of ternlight-worker.js (in the package "ternlight/worker"), on the page's own origin; where a
+   * Content-Security-Policy forbids workers from blobs, they are started from there. Default: beside the module.
+   */
+  worker?: string | URL;
   signal?: AbortSignal;
   onProgress?: (progress: LoadProgress) => void;
 }

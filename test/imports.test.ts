@@ -29,7 +29,14 @@ const ALLOWED: Record<string, readonly string[]> = {
   'src/plan': ['src/errors.ts', 'src/math.ts', 'src/kernels.d.ts', 'src/arch/architecture.ts', 'assembly/layout.ts'],
   'src/runtime': [
     ...['src/errors.ts', 'src/kernels.d.ts', 'src/plan/', 'src/arch/architecture.ts', 'src/formats/types.ts'],
-    ...['src/formats/f16.ts', 'src/platform/platform.ts', 'assembly/layout.ts', '#wasm', '#workers'],
+    ...[
+      'src/formats/f16.ts',
+      'src/platform/platform.ts',
+      'src/platform/no-worker.ts',
+      'assembly/layout.ts',
+      '#wasm',
+      '#workers',
+    ],
   ],
   'src/generate': [
     ...['src/errors.ts', 'src/math.ts', 'src/runtime/', 'src/plan/types.ts', 'src/tokenizer/types.ts'],

@@ -25,6 +25,7 @@ describe('the package', () => {
       'dist/cli.js',
       'dist/node-files.js',
       'dist/ternlight-extras.js',
+      'dist/ternlight-worker.js',
       'dist/types/src/index.d.ts',
       'LICENSE',
       'README.md',

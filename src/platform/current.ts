@@ -3,9 +3,7 @@ import { isNodeLike, nodePlatform } from './node.ts';
 import type { Platform } from './platform.ts';
 import { webPlatform } from './web.ts';
 
-let platform: Platform | undefined;
-
-export function currentPlatform(): Platform {
-  platform ??= isNodeLike() ? nodePlatform() : webPlatform();
-  return platform;
+/** @param workerAddress of ternlight-worker.js, for pages that forbid workers from text */
+export function currentPlatform(workerAddress?: string): Platform {
+  return isNodeLike() ? nodePlatform() : webPlatform(workerAddress);
 }

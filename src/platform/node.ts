@@ -1,6 +1,6 @@
 // Node, Deno and Bun. Builtin modules are taken from the process at run time: no bundler sees an import of them.
 import { openFileStore, openPath } from '#node-files';
-import type { Platform, WorkerHandle } from './platform.ts';
+import type { Platform, Role, WorkerHandle } from './platform.ts';
 
 interface RuntimeGlobals {
   process?: NodeJS.Process;
@@ -20,17 +20,27 @@ function runtimeName(): string {
   return `Node ${process!.versions.node}`;
 }
 
-function spawn(text: string): WorkerHandle {
+async function spawn(_role: Role, text: string): Promise<WorkerHandle> {
   const { Worker } = process.getBuiltinModule('node:worker_threads');
   const worker = new Worker(text, { eval: true });
+  let ended = false;
   return {
+    from: 'text',
     post: (message, transfer) => worker.postMessage(message, transfer as never),
     onMessage: (listener) => worker.on('message', listener),
     onError: (listener) => {
-      worker.once('error', listener);
+      const end = (error: Error) => {
+        if (!ended) listener(error);
+        ended = true;
+      };
+      worker.once('error', end);
+      worker.once('exit', (code) => end(new Error(`it ended with code ${code}`)));
     },
     background: () => worker.unref(),
-    terminate: () => void worker.terminate(),
+    terminate: () => {
+      ended = true;
+      void worker.terminate();
+    },
   };
 }
 
@@ -54,7 +64,6 @@ export function nodePlatform(): Platform {
     mayBlock: true,
     ...(knowsRevectorizer() && { revectorize }),
     spawn,
-    hello: 'require("node:worker_threads").parentPort.postMessage(1)',
     openPath,
     openStore: openFileStore,
   };

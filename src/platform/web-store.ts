@@ -37,7 +37,7 @@ async function tryLock(name: string): Promise<(() => Promise<void>) | undefined>
         });
       });
     });
-    held.catch(reject);
+    held.catch((cause) => reject(storageError('this page', 'may not take locks (an opaque origin?)', cause)));
   });
 }
 

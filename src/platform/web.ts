@@ -1,43 +1,7 @@
 // Browsers and webviews: pages and their workers.
-import { TernlightError } from '../errors.ts';
-import type { Platform, WorkerHandle } from './platform.ts';
+import type { Platform } from './platform.ts';
 import { webStore } from './web-store.ts';
-
-/** Firefox collects a worker that waits for a message and that nothing but its own listeners refers to. */
-const alive = new Set<Worker>();
-
-/** Starts a classic worker from text: by a blob address, which a Content-Security-Policy may forbid. */
-function spawn(text: string): WorkerHandle {
-  if (typeof Worker === 'undefined') throw new TernlightError('environment', 'worker: this context has no Worker');
-  const url = URL.createObjectURL(new Blob([text], { type: 'text/javascript' }));
-  const worker = new Worker(url);
-  alive.add(worker);
-  const errors: ((error: Error) => void)[] = [];
-  worker.onerror = (event) => {
-    const error = new TernlightError(
-      'environment',
-      `worker: ${event.message || 'it could not be started (Content-Security-Policy without worker-src blob: ?)'}`,
-    );
-    for (const listener of errors.splice(0)) listener(error);
-  };
-  return {
-    post: (message, transfer) => worker.postMessage(message, (transfer ?? []) as Transferable[]),
-    onMessage: (listener) => {
-      worker.addEventListener('message', ({ data }) => {
-        URL.revokeObjectURL(url); // it runs: the address has served
-        listener(data);
-      });
-    },
-    onError: (listener) => {
-      errors.push(listener);
-    },
-    background: () => {},
-    terminate() {
-      alive.delete(worker);
-      worker.terminate();
-    },
-  };
-}
+import { spawn } from './web-worker.ts';
 
 function runtimeName(): string {
   const agent = globalThis.navigator?.userAgent ?? '';
@@ -52,15 +16,28 @@ function memoryBytes(): number | undefined {
   return told === undefined ? undefined : 1.5 * told * 2 ** 30;
 }
 
-export function webPlatform(): Platform {
+/** Atomics.wait is for dedicated and shared workers: not for pages, service workers and worklets. */
+function mayBlock(): boolean {
+  return 'WorkerGlobalScope' in globalThis && !('ServiceWorkerGlobalScope' in globalThis);
+}
+
+/** Opaque origins refuse, insecure pages have none. */
+async function hasLocks(): Promise<boolean> {
+  const { locks } = globalThis.navigator ?? {};
+  return (await locks?.request('ternlight', () => true).catch(() => false)) ?? false;
+}
+
+export function webPlatform(workerAddress?: string): Platform {
   return {
     runtime: runtimeName(),
     cores: globalThis.navigator?.hardwareConcurrency ?? 1,
     memoryBytes: memoryBytes(),
-    // A page's own thread may not wait; its workers may.
-    mayBlock: typeof window === 'undefined',
-    spawn,
-    hello: 'postMessage(1)',
+    mayBlock: mayBlock(),
+    // A frame of about:blank or srcdoc has the base of the page around it.
+    base: globalThis.document?.baseURI ?? globalThis.location?.href,
+    workerAddress,
+    spawn: (role, text) => spawn(role, text, workerAddress),
+    hasLocks,
     openStore: webStore,
   };
 }

@@ -4,38 +4,57 @@ import type { Model, ModelInfo, PerplexityOptions, Session } from '../generate/m
 import type { ChatMessage, ChatOptions, GenerateOptions, Generation } from '../generate/options.ts';
 import type { Perplexity } from '../generate/perplexity.ts';
 import type { ModelSource } from '../open.ts';
-import type { Platform } from '../platform/platform.ts';
+import { NoWorkerError } from '../platform/no-worker.ts';
+import type { Platform, WorkerHandle } from '../platform/platform.ts';
 import type { EncodeOptions } from '../tokenizer/types.ts';
 import type { LoadOptions } from '../understand.ts';
 import { Connection } from './connection.ts';
 import { RemoteGeneration } from './generation.ts';
+import { loadHere } from './here.ts';
 import type { Loaded, RemoteSource } from './protocol.ts';
-import { remoteSource } from './source.ts';
+import { absolute, remoteSource } from './source.ts';
 
-/** @param program text of the worker: it calls serve() of server.ts */
+/**
+ * In a worker; where none can be started, here.
+ * @param program text of the worker: it calls serve() of server.ts
+ */
 export async function loadRemote(
   source: ModelSource,
   options: LoadOptions,
   platform: Platform,
   program: string,
 ): Promise<Model> {
-  const { signal, onProgress, ...plain } = options;
+  const { signal, onProgress, worker: _, ...plain } = options;
   signal?.throwIfAborted();
-  const { message, proxy } = await remoteSource(source);
-  const connection = new Connection(platform.spawn(program));
+  const { base, workerAddress } = platform;
+  let worker: WorkerHandle;
   try {
+    worker = await platform.spawn('engine', program);
+  } catch (error) {
+    if (error instanceof NoWorkerError) return loadHere(source, options, platform, error);
+    throw error;
+  }
+  const connection = new Connection(worker);
+  let proxy: ByteSource | undefined;
+  try {
+    const sent = await remoteSource(source, base);
+    proxy = sent.proxy;
     const load = {
       method: 'load' as const,
-      source: message satisfies RemoteSource,
-      options: plain,
+      source: sent.message satisfies RemoteSource,
+      options: { ...plain, worker: workerAddress && absolute(workerAddress, base) },
     };
-    const { info } = await connection.call<Loaded>(load, { signal, proxy, onProgress: onProgress as never });
+    const { info } = await connection.watchedCall<Loaded>(load, { signal, proxy, onProgress: onProgress as never });
     return new RemoteModel(connection, info);
   } catch (error) {
     connection.close();
-    throw error;
+    // What is read here, a stream above all, cannot be read again.
+    if (!connection.stoodStill || options.threads === 1 || proxy) throw error;
+    const alone = await loadRemote(source, { ...options, threads: 1 }, platform, program);
+    alone.info.threadsNote = `one thread: with more, ${(error as Error).message}`;
+    return alone;
   } finally {
-    await (proxy as ByteSource | undefined)?.close();
+    await proxy?.close();
   }
 }
 

@@ -19,18 +19,21 @@ interface Pending extends CallOptions {
   reject: (error: Error) => void;
 }
 
+const SILENT_MS = 3000;
+const SILENT_TIMES = 5;
+
 export class Connection {
   readonly #worker: WorkerHandle;
   readonly #pending = new Map<number, Pending>();
   #nextId = 1;
   #failure: Error | undefined;
+  /** The worker's thread did not turn any more. */
+  stoodStill = false;
 
   constructor(worker: WorkerHandle) {
     this.#worker = worker;
     worker.onMessage((message) => this.#receive(message as Reply));
-    worker.onError((error) =>
-      this.#fail(new TernlightError('environment', `engine: its worker stopped (${error.message})`, { cause: error })),
-    );
+    worker.onError((error) => this.#died(error));
   }
 
   get closed(): boolean {
@@ -91,6 +94,33 @@ export class Connection {
     }
   }
 
+  /**
+   * As call, and asks meanwhile whether the worker's thread still turns: Firefox's may stand still for ever in starting
+   * another (docs/WORKERS.md). Not for computations, which may take a slow device long.
+   */
+  async watchedCall<T>(request: Body, options: CallOptions): Promise<T> {
+    let over = false;
+    const watch = async () => {
+      while (!over) {
+        let silent = 0;
+        const timer = setInterval(() => {
+          // Several, so that a device that slept for a while is asked again.
+          if (++silent < SILENT_TIMES) return;
+          this.stoodStill = true;
+          this.#died(new Error(`no answer for ${(SILENT_TIMES * SILENT_MS) / 1000} s`));
+        }, SILENT_MS);
+        await this.call({ method: 'ping' }).catch(() => {}); // told by the call itself
+        clearInterval(timer);
+        if (this.#failure) return;
+        await new Promise((resolve) => setTimeout(resolve, SILENT_MS));
+      }
+    };
+    void watch();
+    return this.call<T>(request, options).finally(() => {
+      over = true;
+    });
+  }
+
   cancel(id: number): void {
     if (!this.#failure) this.#worker.post({ id, method: 'cancel' } satisfies Request);
   }
@@ -125,6 +155,13 @@ export class Connection {
       };
       this.#worker.post({ id: read, method: 'bytes', error: plain } satisfies Request);
     }
+  }
+
+  #died(cause: Error): void {
+    this.#worker.terminate(); // what it holds is memory that the next load needs
+    const what = `engine: its worker died (${cause.message}); what it held is lost, load the model again`;
+    const cure = 'with a smaller contextLength or kv "i8" if memory was short, with threads: 1 if it happens again';
+    this.#fail(new TernlightError('environment', `${what}, ${cure}`, { cause }));
   }
 
   #fail(error: Error): void {

@@ -13,7 +13,7 @@ export type RemoteSource =
   | { files: readonly File[] }
   | { proxy: { name: string; byteLength: number | undefined; sequential?: boolean } };
 
-export type PlainLoadOptions = Omit<LoadOptions, 'signal' | 'onProgress'>;
+export type PlainLoadOptions = Omit<LoadOptions, 'signal' | 'onProgress' | 'worker'> & { worker?: string };
 
 /** Calls of the page. Every call has an id; replies carry it. `session` is the id of the call that opened it. */
 export type Request =
@@ -27,6 +27,8 @@ export type Request =
   | { id: number; method: 'perplexity'; input: string; contextLength?: number }
   | { id: number; method: 'close'; session: number }
   | { id: number; method: 'dispose' }
+  /** Answered when the worker's thread turns. */
+  | { id: number; method: 'ping' }
   /** Ends the call with this id: an abort, a left loop. */
   | { id: number; method: 'cancel' }
   /** The page's answer to a read of a proxied source. */

@@ -108,7 +108,7 @@ class Server {
         this.#model = await loadModel(
           this.#sourceOf(id, request.source),
           { ...request.options, signal, onProgress },
-          webPlatform(),
+          webPlatform(request.options.worker),
         );
         return { info: this.#model.info };
       }
@@ -152,6 +152,8 @@ class Server {
         this.#sessions.delete(request.session);
         return closing?.dispose();
       }
+      case 'ping':
+        return undefined;
       case 'dispose':
         return this.#model?.dispose();
       default:

@@ -5,12 +5,23 @@ import type { ByteSource } from '../formats/types.ts';
 import type { ModelSource } from '../open.ts';
 import type { RemoteSource } from './protocol.ts';
 
-export async function remoteSource(source: ModelSource): Promise<{ message: RemoteSource; proxy?: ByteSource }> {
+/** The worker's own address is a blob: relative addresses are the page's. */
+export function absolute(address: string, base: string | undefined): string {
+  try {
+    return new URL(address, base).href;
+  } catch (cause) {
+    throw new TernlightError('invalid-option', `source: ${address} is not an address, relative to ${base}`, { cause });
+  }
+}
+
+export async function remoteSource(
+  source: ModelSource,
+  base: string | undefined,
+): Promise<{ message: RemoteSource; proxy?: ByteSource }> {
   if (typeof source === 'string' || source instanceof URL) {
     const text = String(source);
-    // The worker's own address is a blob: relative addresses are the page's.
     const plain = /^(synthetic|hf|local):/.test(text);
-    return { message: plain ? text : new URL(text, globalThis.location?.href).href };
+    return { message: plain ? text : absolute(text, base) };
   }
   if (source instanceof Blob || source instanceof ArrayBuffer || source instanceof Uint8Array)
     return { message: source };

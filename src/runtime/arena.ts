@@ -51,7 +51,7 @@ export function createMemory(bytes: number, maxBytes: number, shared: boolean): 
   const initial = Math.ceil(bytes / PAGE_BYTES);
   const maximum = Math.max(initial, Math.ceil(maxBytes / PAGE_BYTES));
   try {
-    return new WebAssembly.Memory({ initial, maximum, shared });
+    return new WebAssembly.Memory(shared ? { initial, maximum, shared } : { initial, maximum });
   } catch {
     return undefined;
   }

@@ -13,7 +13,7 @@ import { MemoryNeed, type MemorySetup } from './memory-limit.ts';
 import { type MemoryPlan, planActivations } from './memory-plan.ts';
 import { packAll } from './pack.ts';
 import { Packers } from './packers.ts';
-import { BARRIER_SPINS, Pool } from './pool.ts';
+import { BARRIER_PATIENCE, BARRIER_SPINS, Pool } from './pool.ts';
 import { planStaging, Staging } from './staging.ts';
 import { TensorReader } from './tensor-reader.ts';
 import { chooseRowKernel, compile, hasThreads, type Variant } from './variant.ts';
@@ -137,7 +137,7 @@ export class Engine {
 
       const plans = planActivations(layout, weights, architecture, config, setup, control, rowKernel);
       for (const { address, data } of plans.constants) new Float64Array(memory.buffer, address, data.length).set(data);
-      const walk = { control, threads, spins: BARRIER_SPINS };
+      const walk = { control, threads, spins: BARRIER_SPINS, patience: BARRIER_PATIENCE };
       await pool?.serve({ ...walk, plans: plans.plans }, plans.scratches);
       const walker = new Walker({ ...walk, kernels, memory, scratch: plans.scratches[0]!, thread: 0 }, plans.plans);
       const own = { memory, layout, weights, plans, control, walker, pool };
@@ -248,8 +248,12 @@ export class Engine {
 
   #run(plan: number): void {
     this.#pool?.begin(plan);
-    if (this.#observer) this.#observer(this.#timed(plan));
-    else this.#walker.walk(plan);
+    try {
+      if (this.#observer) this.#observer(this.#timed(plan));
+      else this.#walker.walk(plan);
+    } catch (cause) {
+      throw this.#pool?.broken(cause as Error) ?? cause;
+    }
   }
 
   #timed(plan: number): TimedWalk {

@@ -33,7 +33,7 @@ export async function measureRead(platform: Platform, threads: number, regionByt
   const kernel = 'read' as Step['kernel'];
   const read = { kernel, args: [PAGE_BYTES], rows: Math.floor(regionBytes / UNIT_BYTES), align: 1 };
   const plans: Plan[] = [[{ label: 'read', perToken: false, steps: [read] }]];
-  const walk = { control: 0, threads, spins: 0 };
+  const walk = { control: 0, threads, spins: 0, patience: 0 };
   const pool =
     threads > 1 ? await Pool.start(platform, { modules: [module], memory }, threads, walk.control) : undefined;
   try {

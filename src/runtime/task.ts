@@ -27,6 +27,7 @@ export interface PoolTask {
   readonly thread: number;
   readonly threads: number;
   readonly spins: number;
+  readonly patience: number;
   /** Spins between plans, where the wait is longer than at a barrier. */
   readonly idleSpins: number;
 }

@@ -34,8 +34,16 @@ export async function validates(variant: Variant): Promise<boolean> {
   return (await variantBytes(variant)).every((bytes) => WebAssembly.validate(bytes));
 }
 
+/** Of bytes that validate. */
 export async function compile(variant: Variant): Promise<WebAssembly.Module[]> {
-  return Promise.all((await variantBytes(variant)).map((bytes) => WebAssembly.compile(bytes)));
+  const parts = await variantBytes(variant);
+  return Promise.all(parts.map((bytes) => WebAssembly.compile(bytes))).catch((cause) => {
+    throw new TernlightError(
+      'environment',
+      `environment: WebAssembly was not compiled (${cause.message}); a Content-Security-Policy has to allow it: script-src 'wasm-unsafe-eval'`,
+      { cause },
+    );
+  });
 }
 
 /** Base64 of zlib's format: base64 alone keeps a compressing server from finding what repeats. */

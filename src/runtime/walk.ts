@@ -16,6 +16,8 @@ export interface WalkContext {
   readonly threads: number;
   /** Iterations of a barrier's spin before it sleeps. */
   readonly spins: number;
+  /** Seconds that it sleeps before a thread that has not come counts as dead. */
+  readonly patience: number;
 }
 
 type Kernel = (...args: number[]) => unknown;
@@ -92,8 +94,8 @@ export class Walker {
 
   /** Waits for the other threads. */
   #meet(): void {
-    const { kernels, control, threads, spins } = this.#context;
-    if (threads > 1) kernels.barrier(control, threads, this.#epoch, spins);
+    const { kernels, control, threads, spins, patience } = this.#context;
+    if (threads > 1) kernels.barrier(control, threads, this.#epoch, spins, patience);
   }
 
   /** Which thread computes a row changes nothing: every row is computed by one, in one order. */

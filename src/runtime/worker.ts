@@ -1,7 +1,7 @@
-// The program of a pool's thread. Instantiates the kernels over the shared memory it is sent and packs weights while there
-// are any, a message for each; then sleeps in WebAssembly until a plan is to be walked. Runs as a classic script in
-// node:worker_threads and in web workers.
-import { COMMAND, COMMAND_PLAN, COMMAND_SLEEPERS } from '../../assembly/layout.ts';
+// What a pool's thread does. Instantiates the kernels over the shared memory it is sent and packs weights while there
+// are any, a message for each; then sleeps in WebAssembly until a plan is to be walked. Runs in node:worker_threads and
+// in web workers.
+import { BARRIER_EPOCH, BARRIER_FAILED, COMMAND, COMMAND_PLAN, COMMAND_SLEEPERS } from '../../assembly/layout.ts';
 import type { Kernels } from '../kernels.d.ts';
 import { instantiate } from './instantiate.ts';
 import { callKernel, type PoolMessage, type PoolStart, type PoolTask, QUIT } from './task.ts';
@@ -28,7 +28,14 @@ function serve(task: PoolTask, port: Port): void {
     kernels.awaitAtLeast(task.control + COMMAND, task.control + COMMAND_SLEEPERS, command, task.idleSpins);
     const plan = Atomics.load(words, COMMAND_PLAN >> 2);
     if (plan === QUIT) return;
-    walker.walk(plan);
+    try {
+      walker.walk(plan);
+    } catch (error) {
+      // The others wait at the barrier, where no message reaches them.
+      Atomics.store(words, BARRIER_FAILED >> 2, task.thread);
+      Atomics.notify(words, BARRIER_EPOCH >> 2);
+      throw error;
+    }
   }
 }
 
@@ -45,7 +52,8 @@ function fail(error: unknown): void {
   });
 }
 
-function main(): void {
+/** Answers the messages of this worker's owner. */
+export function servePool(): void {
   const node = (
     globalThis as { process?: { getBuiltinModule?: (name: string) => unknown } }
   ).process?.getBuiltinModule?.('node:worker_threads') as
@@ -59,5 +67,3 @@ function main(): void {
     scope.onmessage = ({ data }) => hear(data, scope).catch(fail);
   }
 }
-
-main();

@@ -45,7 +45,7 @@ describe('examine', () => {
     expect(findings.find(({ what }) => what === 'workers')).toEqual({
       what: 'workers',
       ok: false,
-      detail: 'blocked; a Content-Security-Policy needs worker-src blob:',
+      detail: 'blocked; the engine runs in the thread that loads it',
     });
   });
 

@@ -1,7 +1,7 @@
 // The barrier with real threads: nobody passes before all have arrived, asleep or spinning, and counters may wrap.
 import { Worker } from 'node:worker_threads';
 import { expect, test } from 'vitest';
-import { BARRIER_ARRIVED, BARRIER_EPOCH, BARRIER_SLEEPERS } from '../../assembly/layout.ts';
+import { BARRIER_ARRIVED, BARRIER_EPOCH, BARRIER_FAILED, BARRIER_SLEEPERS } from '../../assembly/layout.ts';
 import { forEachVariant, type Variant } from './variants.ts';
 
 const THREADS = 3;
@@ -17,7 +17,7 @@ const counts = new Int32Array(d.memory.buffer, d.counts, d.threads * 16);
 let failed = '';
 for (let round = 1; round <= d.rounds; round++) {
   Atomics.store(counts, d.id * 16, round);
-  k.barrier(d.control, d.threads, (d.epoch + round) | 0, d.spins);
+  k.barrier(d.control, d.threads, (d.epoch + round) | 0, d.spins, 30);
   for (let t = 0; t < d.threads; t++) {
     const seen = Atomics.load(counts, t * 16);
     if (seen < round || seen > round + 1) failed ||= 'thread ' + t + ' at ' + seen + ' in round ' + round;
@@ -57,7 +57,7 @@ forEachVariant((get, name) => {
     test('a build without threads cannot wait, and has nobody to wait for', () => {
       expect(() => get().kernels.awaitAtLeast(CONTROL, CONTROL + 64, 2 ** 30, 0)).toThrow(WebAssembly.RuntimeError);
       // One thread is the last to arrive.
-      get().kernels.barrier(CONTROL + 1024, 1, 1, 0);
+      get().kernels.barrier(CONTROL + 1024, 1, 1, 0, 30);
     });
     return;
   }
@@ -69,6 +69,20 @@ forEachVariant((get, name) => {
   test('epochs and arrivals wrap around', async () => {
     expect(await meet(get(), 50, 2 ** 31 - 1000)).toEqual(['', '', '']);
     expect(await meet(get(), 50, -1000)).toEqual(['', '', '']);
+  });
+
+  test('traps where a thread does not come, and at once where one has died', () => {
+    const { kernels, memory } = get();
+    const words = new Int32Array(memory.buffer);
+    const meetAlone = (patience: number) => {
+      words.fill(0, CONTROL >> 2, (CONTROL + 512) >> 2);
+      words[(CONTROL + BARRIER_FAILED) >> 2] = patience === 30 ? 2 : 0;
+      const started = performance.now();
+      expect(() => kernels.barrier(CONTROL, 2, 1, 10, patience)).toThrow(WebAssembly.RuntimeError);
+      return performance.now() - started;
+    };
+    expect(meetAlone(1)).toBeGreaterThan(900);
+    expect(meetAlone(30)).toBeLessThan(900);
   });
 
   test('awaitAtLeast returns for a value that was reached or passed', () => {

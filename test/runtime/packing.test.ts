@@ -180,8 +180,8 @@ function watched(change: (text: string) => string = (text) => text) {
   const running = new Set<object>();
   const watching: Platform = {
     ...platform,
-    spawn(text) {
-      const worker = platform.spawn(change(text));
+    async spawn(role, text) {
+      const worker = await platform.spawn(role, change(text));
       running.add(worker);
       const terminate = () => {
         running.delete(worker);

@@ -1,4 +1,5 @@
-// A loopback server of the repository's files, or of a folder's, under several sets of headers: /coi/ isolated, /plain/ not.
+// A loopback server of the repository's files, or of a folder's, under several sets of headers: /coi/ isolated, /plain/ not,
+// /csp/ ...
 import { createReadStream, statSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -12,9 +13,23 @@ const TYPES: Record<string, string> = {
   '.html': 'text/html',
   '.gguf': 'application/octet-stream',
 };
+const ISOLATED = { 'cross-origin-opener-policy': 'same-origin', 'cross-origin-embedder-policy': 'require-corp' };
+const policy = (text: string) => ({ 'content-security-policy': text });
+const CSP = policy("script-src 'self' 'wasm-unsafe-eval'");
+const CSP_BLOB = policy("script-src 'self' 'wasm-unsafe-eval'; worker-src 'self' blob:");
+/** By the first part of a path. */
 const HEADERS: Record<string, Record<string, string>> = {
-  coi: { 'cross-origin-opener-policy': 'same-origin', 'cross-origin-embedder-policy': 'require-corp' },
   plain: {},
+  coi: ISOLATED,
+  csp: CSP,
+  'csp-coi': { ...CSP, ...ISOLATED },
+  cspblob: CSP_BLOB,
+  'cspblob-coi': { ...CSP_BLOB, ...ISOLATED },
+  /** No worker at all. */
+  cspnone: policy("script-src 'self' 'wasm-unsafe-eval'; worker-src 'none'"),
+  nowasm: policy("script-src 'self'"),
+  /** For pages of other origins, opaque ones too. */
+  cors: { 'access-control-allow-origin': '*' },
 };
 
 export interface TestServer {

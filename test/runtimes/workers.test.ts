@@ -39,7 +39,7 @@ for (const kind of present([firefox]))
               made.push(new WeakRef(this));
             }
           };
-          platform.spawn(program).onMessage(() => {});
+          (await platform.spawn('pool', program)).onMessage(() => {});
           // One that nobody roots, to see that there was a collection.
           const start = () => {
             const worker = new globalThis.Worker(URL.createObjectURL(new Blob([program])));
