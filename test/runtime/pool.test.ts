@@ -1,6 +1,6 @@
 // Threads that die: an error, not a hang, and the same for every later call.
 import { fileURLToPath } from 'node:url';
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import type { Model } from '../../src/generate/model.ts';
 import { loadModel } from '../../src/load.ts';
 import { NoWorkerError } from '../../src/platform/no-worker.ts';
@@ -53,21 +53,5 @@ describe('a thread', () => {
     expect(alone.info).toMatchObject({ threads: 1, threadsNote: 'one thread: worker: none here' });
     expect(alone.info.build).toBe(other.info.build);
     expect((await answer(alone)).ids).toEqual((await answer(other)).ids);
-  });
-});
-
-describe('a memory', () => {
-  afterEach(() => vi.unstubAllGlobals());
-
-  it('that is refused is an error that names smaller settings', async () => {
-    const Memory = function (this: unknown, descriptor: WebAssembly.MemoryDescriptor) {
-      if (descriptor.initial > 100) throw new RangeError('could not allocate memory');
-      return new WebAssemblyMemory(descriptor);
-    };
-    const WebAssemblyMemory = WebAssembly.Memory;
-    vi.stubGlobal('WebAssembly', Object.assign(Object.create(WebAssembly), { Memory }));
-    await expect(open({}, 1)).rejects.toThrow(
-      /^memory: the model with a context of \d+ needs [\d.]+ MB and this environment refused it; a smaller context \(contextLength\), kv "i8" or "i4", /,
-    );
   });
 });

@@ -104,7 +104,7 @@ for (const kind of present([chromium, firefox, webkit]))
       });
       await page.close();
       expect(told.huge.error).toMatch(
-        /^environment: memory: the model with a context of 4194304 needs \d+ MB.*contextLength\), kv "i8" or "i4"/,
+        /^environment: memory: the model with contextLength 4194304, kv "f16".* needs \d+ MB, expected at most .*; contextLength \d+/,
       );
       expect(told.again.ids).toEqual(expected);
     });
