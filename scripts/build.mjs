@@ -220,6 +220,8 @@ function buildTypes() {
     const path = join('dist/types', file);
     if (path.endsWith('.d.ts') && !reached.has(path)) rmSync(path);
   }
+  // What is imported for what it does alone: the extras, the worker.
+  writeFileSync('dist/types/empty.d.ts', 'export {};\n');
 }
 
 await buildWasm();

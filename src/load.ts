@@ -60,6 +60,7 @@ export async function loadModel(source: ModelSource, options: LoadOptions, platf
       },
       rowKernel: options.kernel,
       revectorized: options.revectorize,
+      mayWalkAlone: options.threads === undefined,
       onProgress: (loadedBytes, totalBytes) => {
         if (!downloading) onProgress?.({ phase: 'weights', loadedBytes, totalBytes });
       },

@@ -34,7 +34,10 @@ export interface LoadOptions extends Omit<OpenOptions, 'signal'> {
    * is as exact as f32. "int8" for models trained with floats has a scale per block.
    */
   activations?: 'auto' | 'int8' | 'int16' | 'float';
-  /** Threads, this one included. Default: the processors, at most 8; 1 where memory cannot be shared. */
+  /**
+   * Threads, this one included. Default: the processors, at most 8; 1 where memory cannot be shared; and single tokens of
+   * models with less than 32 MB of weights are one thread's.
+   */
   threads?: number;
   /** Sessions that may be open at once. Default 4; each beyond the first takes its memory when it is opened. */
   sessions?: number;

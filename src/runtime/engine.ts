@@ -22,12 +22,17 @@ import { Walker } from './walk.ts';
 /** Rest tokens of a chunk from this many on are padded to a tile: cheaper than a row kernel (docs/LOG.md). */
 const PAD_TO_TILE_FROM = { dot: 14, paired: 14, i16: 13, wide: 12 } as const;
 
+/** Of packed weights: a token that reads less is done by one thread before several have met at its barriers. */
+const ALONE_BYTES = 32e6;
+
 export interface EngineSetup extends MemorySetup {
   readonly platform: Platform;
   readonly variant: Variant;
   readonly rowKernel?: RowKernel;
   /** V8's revectorizer is on. */
   readonly revectorized?: boolean;
+  /** Single tokens of small models may be one thread's, although there are several. */
+  readonly mayWalkAlone?: boolean;
   readonly signal?: AbortSignal;
   readonly onProgress?: (loadedBytes: number, totalBytes: number) => void;
 }
@@ -67,6 +72,8 @@ export class Engine {
   readonly #plans: Plans;
   readonly #control: number;
   readonly #walker: Walker;
+  /** Walks single tokens of small models, which are done before other threads have come. */
+  readonly #alone: Walker | undefined;
   readonly #pool: Pool | undefined;
   readonly #sessions: number;
   /** Sessions hold a state, not a cache: it can be thrown away but not cut back. */
@@ -94,6 +101,7 @@ export class Engine {
     this.vocabSize = parts.plans.vocabSize;
     this.#control = parts.control;
     this.#walker = parts.walker;
+    this.#alone = parts.alone;
     this.#pool = parts.pool;
     this.#sessions = setup.sessions;
     this.#sessionBytes = parts.plans.sessionBytes;
@@ -139,8 +147,13 @@ export class Engine {
       for (const { address, data } of plans.constants) new Float64Array(memory.buffer, address, data.length).set(data);
       const walk = { control, threads, spins: BARRIER_SPINS, patience: BARRIER_PATIENCE };
       await pool?.serve({ ...walk, plans: plans.plans }, plans.scratches);
-      const walker = new Walker({ ...walk, kernels, memory, scratch: plans.scratches[0]!, thread: 0 }, plans.plans);
-      const own = { memory, layout, weights, plans, control, walker, pool };
+      const first = { ...walk, kernels, memory, scratch: plans.scratches[0]!, thread: 0 };
+      const walker = new Walker(first, plans.plans);
+      const alone =
+        setup.mayWalkAlone && threads > 1 && weightsBytes < ALONE_BYTES
+          ? new Walker({ ...first, threads: 1 }, plans.plans)
+          : undefined;
+      const own = { memory, layout, weights, plans, control, walker, alone, pool };
       return new Engine(setup, { ...own, rowKernel, memoryPlan, weightsBytes });
     } catch (error) {
       pool?.dispose();
@@ -247,18 +260,20 @@ export class Engine {
   }
 
   #run(plan: number): void {
-    this.#pool?.begin(plan);
+    const alone = plan === PLAN_PREFILL ? undefined : this.#alone;
+    if (!alone) this.#pool?.begin(plan);
     try {
-      if (this.#observer) this.#observer(this.#timed(plan));
-      else this.#walker.walk(plan);
+      const walker = alone ?? this.#walker;
+      if (this.#observer) this.#observer(this.#timed(plan, walker));
+      else walker.walk(plan);
     } catch (cause) {
       throw this.#pool?.broken(cause as Error) ?? cause;
     }
   }
 
-  #timed(plan: number): TimedWalk {
+  #timed(plan: number, walker: Walker): TimedWalk {
     const times = new Float64Array(1 + 2 * this.plans[plan]!.length);
-    this.#walker.walkTimed(plan, times);
+    walker.walkTimed(plan, times);
     const control = this.#words();
     const first = L.RANGE_ALL >> 2;
     return { plan, position: control[L.POSITION >> 2]!, tokens: control[first + 1]! - control[first]!, times };
@@ -288,6 +303,7 @@ interface EngineParts {
   plans: Plans;
   control: number;
   walker: Walker;
+  alone: Walker | undefined;
   pool: Pool | undefined;
   rowKernel: RowKernel;
   memoryPlan: MemoryPlan;

@@ -51,6 +51,16 @@ describe('bits', () => {
     }
   });
 
+  it('of single tokens that one thread walks alone are those of all (packaged model)', async () => {
+    const ids = Array.from({ length: 40 }, (_, i) => (i * 37 + 11) % 2000);
+    const all = await inPieces(undefined, ids, 1, { threads: 2 });
+    // As many as there are processors, so that a small model's single tokens are walked by one.
+    expect(await inPieces(undefined, ids, 1, {})).toEqual(all);
+    expect(await inPieces(undefined, [...ids, ...ids], 17, {})).toEqual(
+      await inPieces(undefined, [...ids, ...ids], 17, { threads: 2 }),
+    );
+  });
+
   it('of chunks of 1, 7, 64 and 129 tokens are equal (packaged model)', async () => {
     const model = await load();
     const ids = (await model.tokenize(PROMPT)).slice(0, 140);
