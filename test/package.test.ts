@@ -45,7 +45,11 @@ describe('the package', () => {
   });
 
   it('has the declarations that the public ones lead to, and no others', () => {
-    const reached = new Set(['src/index.d.ts']);
+    const { exports } = JSON.parse(readFileSync(`${root}package.json`, 'utf8')) as {
+      exports: Record<string, string | { types: string }>;
+    };
+    const entries = Object.values(exports).flatMap((entry) => (typeof entry === 'string' ? [] : [entry.types]));
+    const reached = new Set(entries.map((path) => path.replace('./dist/types/', '')));
     for (const file of reached) {
       const text = readFileSync(`${root}dist/types/${file}`, 'utf8');
       for (const [, path] of text.matchAll(/\b(?:from |import\()['"](\.[^'"]+)['"]/g)) {
