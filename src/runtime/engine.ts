@@ -261,13 +261,15 @@ export class Engine {
 
   #run(plan: number): void {
     const alone = plan === PLAN_PREFILL ? undefined : this.#alone;
-    if (!alone) this.#pool?.begin(plan);
+    const walker = alone ?? this.#walker;
+    // Who walks alone neither wakes threads nor can be told that one of them died.
+    const pool = alone ? undefined : this.#pool;
+    pool?.begin(plan);
     try {
-      const walker = alone ?? this.#walker;
       if (this.#observer) this.#observer(this.#timed(plan, walker));
       else walker.walk(plan);
     } catch (cause) {
-      throw this.#pool?.broken(cause as Error) ?? cause;
+      throw pool?.broken(cause as Error) ?? cause;
     }
   }
 
